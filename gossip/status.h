@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// What operators see of the mesh: plain values, from which the daemon makes texts and JSON.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/peer_name.h"
+#include "base/time_point.h"
+#include "gossip/link_id.h"
+
+namespace weft::gossip {
+
+struct ConnectionSummary {  // one connection of one peer, as the topology knows it
+  PeerName peer;
+  std::string nickname;
+  std::string address;  // the remote end, "ip:port", as the reporting peer sees it
+  bool outbound = false;
+  bool established = false;
+};
+
+struct PeerStatus {
+  PeerName name;
+  std::string nickname;
+  PeerUid uid;
+  std::uint64_t version = 0;
+  std::optional<ShortId> short_id;
+  std::vector<ConnectionSummary> connections;
+};
+
+// Weave's words for the state of a link or of a target that is not connected.
+enum class LinkState : std::uint8_t {
+  established,
+  pending,  // introduced, but no overlay carries data both ways yet
+  waiting,
+  failed,
+  connecting,
+  retrying,
+};
+std::string_view to_string(LinkState state);
+
+struct LinkStatus {
+  std::optional<LinkId> link;  // set for live connections: the overlay adds its attributes
+  bool outbound = false;
+  Endpoint address;
+  LinkState state = LinkState::pending;
+  PeerName peer;  // of a live connection
+  std::string nickname;
+  bool encrypted = false;           // the overlay's traffic on this link
+  std::string error;                // why the last attempt failed
+  std::string target;               // as the operator gave it, if it is a direct target
+  std::optional<TimePoint> retry;   // of a failed or waiting target
+  bool retry_never = false;         // ourselves, or a name collision
+  std::uint64_t attempts = 0;
+};
+
+struct MeshStatus {
+  PeerName name;
+  std::string nickname;
+  std::uint16_t port = 0;
+  bool encrypted = false;
+  bool discovery = false;
+  std::size_t conn_limit = 0;
+  std::vector<PeerStatus> peers;  // ourselves first
+  std::vector<LinkStatus> links;
+  std::uint64_t termination_count = 0;
+  std::vector<std::string> targets;
+  std::vector<Cidr> trusted_subnets;
+  // Another host that uses our name, if one was met: where it was seen.
+  std::optional<std::string> name_collision;
+};
+
+}  // namespace weft::gossip

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// What operators see of the allocator: plain values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/peer_name.h"
+
+namespace weft::ipam {
+
+struct RingEntryStatus {
+  Ipv4Addr token;
+  std::uint32_t size = 0;
+  PeerName peer;
+  std::string nickname;
+  bool known_peer = false;  // the mesh knows the owner now
+  std::uint32_t version = 0;
+  std::uint32_t free = 0;
+};
+
+struct PaxosStatus {
+  bool elector = false;
+  std::size_t known_nodes = 0;
+  std::size_t quorum = 0;
+};
+
+struct PendingStatus {
+  std::string ident;
+  std::string what;    // the subnet or the claimed address
+  std::string reason;  // what it waits for
+};
+
+struct AllocatorStatus {
+  std::optional<PaxosStatus> paxos;  // only while there is no ring
+  IpRange universe;
+  std::string universe_text;
+  std::string default_subnet;
+  std::uint64_t universe_size = 0;
+  std::uint64_t active = 0;  // addresses allocated here, inside the universe
+  std::vector<RingEntryStatus> entries;
+  std::vector<PendingStatus> pending_allocates;
+  std::vector<PendingStatus> pending_claims;
+  bool pending_prime = false;
+  bool shut_down = false;
+};
+
+}  // namespace weft::ipam

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a weaver does with frames and datagrams, as one pure machine on the control thread: MAC
+// learning, unicast relay and flooding along the broadcast trees, the overlay switch of each link
+// and its sleeve tunnel. The driver reads the bridge and the UDP socket, calls in batches, and
+// carries out the output. No allocation per packet: frames go through buffers owned by the output.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/log.h"
+#include "base/mac.h"
+#include "base/time_point.h"
+#include "gossip/effects.h"
+
+namespace weft::dataplane {
+
+// A UDP datagram to send. `df`: through the don't-fragment path (source address `local`); if the
+// kernel says EMSGSIZE, call on_path_mtu with what IP_MTU reports.
+struct Datagram {
+  gossip::LinkId link;
+  Endpoint to;
+  Ipv4Addr local;
+  bool df = false;
+  std::size_t offset = 0;  // in Output::arena
+  std::size_t size = 0;
+};
+
+struct InjectedFrame {  // an Ethernet frame for the local bridge
+  std::size_t offset = 0;
+  std::size_t size = 0;
+};
+
+// Filled by the data plane, emptied by the driver with clear(), which keeps the memory.
+struct Output {
+  Bytes arena;
+  std::vector<Datagram> datagrams;
+  std::vector<InjectedFrame> frames;
+  // Rare events, for the peer and the log.
+  struct Control {
+    gossip::LinkId link;
+    Bytes payload;
+  };
+  struct Failed {
+    gossip::LinkId link;
+    std::string reason;
+  };
+  std::vector<Control> control;                // send_overlay_control
+  std::vector<gossip::LinkId> established;     // on_overlay_established
+  std::vector<Failed> failed;                  // on_overlay_failed
+  std::vector<LogLine> log;
+
+  ByteView bytes(const Datagram& d) const { return ByteView(arena).subspan(d.offset, d.size); }
+  ByteView bytes(const InjectedFrame& f) const { return ByteView(arena).subspan(f.offset, f.size); }
+  void clear();
+};
+
+// The strict (established and symmetric) routes, copied from the mesh node when they change.
+struct Routes {
+  std::map<PeerName, PeerName> unicast;                      // destination → neighbour
+  std::map<PeerName, std::vector<PeerName>> broadcast_hops;  // origin → neighbours
+};
+
+struct Config {
+  PeerName name;
+  std::uint16_t port = 6783;  // UDP
+  std::vector<std::string> overlays{"sleeve"};
+};
+
+struct Counters {
+  std::uint64_t captured_frames = 0, captured_bytes = 0;
+  std::uint64_t injected_frames = 0, injected_bytes = 0;
+  std::uint64_t sent_datagrams = 0, received_datagrams = 0;
+  std::uint64_t relayed_frames = 0;
+  // Why something was dropped.
+  std::uint64_t dropped_no_route = 0, dropped_unknown_sender = 0, dropped_forged = 0,
+                dropped_replayed = 0, dropped_malformed = 0, dropped_too_big = 0,
+                dropped_no_address = 0, dropped_mac_conflict = 0;
+};
+
+struct LinkOverlayStatus {  // for `status connections` and the report
+  std::string overlay;      // "sleeve", or "none"
+  bool established = false;
+  bool encrypted = false;
+  std::optional<int> mtu;
+  std::string waiting_for;  // why it is not established: which port and direction to look at
+};
+
+struct MacStatus {
+  MacAddr mac;
+  PeerName peer;
+  TimePoint last_seen;
+};
+
+class Dataplane {
+ public:
+  explicit Dataplane(Config config);
+  Dataplane(const Dataplane&) = delete;
+  Dataplane& operator=(const Dataplane&) = delete;
+  ~Dataplane();
+
+  // Mesh events.
+  void on_link_ready(TimePoint now, const gossip::LinkReady& link, Output& out);
+  void on_link_gone(TimePoint now, gossip::LinkId link);
+  void on_control(TimePoint now, gossip::LinkId link, ByteView payload, Output& out);
+  void on_routes(Routes routes);
+  void on_peer_gone(PeerName peer);
+
+  // Packets. `frame` is a captured Ethernet frame with correct checksums, at most 65,535 bytes;
+  // `datagram` is opened in place. flush() ends a batch: nothing is held back after it.
+  void on_captured(TimePoint now, ByteView frame, Output& out);
+  void on_datagram(TimePoint now, Endpoint from, ByteSpan datagram, Output& out);
+  void on_path_mtu(TimePoint now, gossip::LinkId link, int path_mtu, Output& out);
+  void flush(TimePoint now, Output& out);
+
+  void on_deadline(TimePoint now, Output& out);
+  std::optional<TimePoint> next_deadline() const;
+
+  LinkOverlayStatus link_status(gossip::LinkId link) const;
+  std::vector<MacStatus> macs() const;
+  const Counters& counters() const;
+
+ private:
+  class Core;
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace weft::dataplane
