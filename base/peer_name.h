@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/bytes.h"
+
 namespace weft {
 
 class PeerName {
@@ -23,6 +25,8 @@ class PeerName {
   }
   // For values that cannot be out of range, such as Reader::u48().
   static constexpr PeerName from_u48(std::uint64_t v) { return PeerName(v & kMax); }
+  // Folds a byte string of any length, as Weave does with NameByte; the last six bytes count.
+  static PeerName from_bytes(ByteView bytes);
   // Six groups of one or two hex digits, or an abbreviation with one "::" (up to four groups).
   static std::optional<PeerName> parse(std::string_view text);
 
