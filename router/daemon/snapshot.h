@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything an operator can see, taken at one moment: the texts of `weave status`, the JSON
+// report and the metrics are functions of this value alone.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gossip/status.h"
+#include "ipam-crdt/status.h"
+#include "router/dataplane/dataplane.h"
+
+namespace weft::daemon {
+
+struct CaptureStatus {
+  std::string interface;  // "vethwe-pcap (via pcap)", or "no overlay bridge"
+  std::uint64_t packets_received = 0;
+  std::uint64_t packets_dropped = 0;     // by the kernel's buffer
+  std::uint64_t packets_if_dropped = 0;  // by the interface
+};
+
+struct Snapshot {
+  std::string version;
+  bool ready = true;
+  TimePoint now;
+  WallOffset wall;
+  gossip::MeshStatus mesh;
+  std::map<gossip::LinkId, dataplane::LinkOverlayStatus> overlays;
+  std::map<PeerName, PeerName> unicast_routes;                // destination → via; ourselves → 0
+  std::map<PeerName, std::vector<PeerName>> broadcast_routes;  // source → via
+  std::vector<dataplane::MacStatus> macs;
+  dataplane::Counters counters;
+  CaptureStatus capture;
+  std::optional<ipam::AllocatorStatus> ipam;  // none: IPAM is off
+  int bridge_mtu = 0;
+  std::uint64_t store_errors = 0;
+  // What is wrong now, in words that name the cure; empty when all is well.
+  std::vector<std::string> degraded;
+};
+
+}  // namespace weft::daemon
