@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// What weaver keeps across restarts, in one SQLite file (WAL, synchronous=FULL): peer name, ring,
+// allocations, direct targets and exposed addresses. When commit() returns, the changes survive
+// SIGKILL and power loss. A damaged file is put aside, never fatal, never silently zeroed.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/ip.h"
+#include "router/peer/peer.h"
+
+namespace weft::daemon {
+
+struct Exposed {
+  Cidr address;
+  bool skip_nat = false;
+  friend bool operator==(const Exposed&, const Exposed&) = default;
+};
+
+struct StoredState {
+  std::optional<PeerName> name;
+  ipam::StoredAllocator allocator;
+  std::vector<std::string> targets;
+  std::vector<Exposed> exposed;
+  bool ran_before = false;  // a weaver has been started on this file
+};
+
+class Store {
+ public:
+  // Opens or creates `path`. On failure a Failure with the cure: the folder cannot be written, or
+  // another weaver (whose pid it names) holds the file. What was put aside is told in notices().
+  static std::variant<std::unique_ptr<Store>, Failure> open(const std::string& path);
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+  ~Store();
+
+  const std::string& path() const;
+  const std::vector<LogLine>& notices() const;
+  StoredState load();
+
+  // Remembers whose state this is. If it was another's, that state is put aside first.
+  Result<> adopt_name(PeerName name);
+  // All or nothing, durable on return.
+  Result<> commit(const std::vector<peer::StoreOp>& ops);
+  Result<> set_exposed(const std::vector<Exposed>& exposed);
+
+ private:
+  class Core;
+  explicit Store(std::unique_ptr<Core> core);
+  std::unique_ptr<Core> core_;
+};
+
+}  // namespace weft::daemon

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "router/daemon/options.h"
+
+#include <fstream>
+
+#include <doctest/doctest.h>
+
+using namespace weft;
+using namespace weft::daemon;
+
+namespace {
+
+const Environment kBare{.host_name = "host1", .weave_password = std::nullopt};
+
+Options accepted(const std::vector<std::string>& arguments, const Environment& env = kBare) {
+  auto parsed = parse_options(arguments, env);
+  if (auto* exit = std::get_if<EarlyExit>(&parsed)) FAIL(exit->text);
+  return std::get<Options>(parsed);
+}
+
+std::string refused(const std::vector<std::string>& arguments) {
+  auto parsed = parse_options(arguments, kBare);
+  if (std::holds_alternative<Options>(parsed)) return "accepted";
+  CHECK(std::get<EarlyExit>(parsed).code == 2);
+  return std::get<EarlyExit>(parsed).text;
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("options: defaults: an empty line gives Weave's defaults") {
+  Options o = accepted({});
+  CHECK(o.port == 6783);
+  CHECK(o.conn_limit == 200);
+  CHECK(o.nickname == "host1");
+  CHECK(o.db_prefix == "/weavedb/weave");
+  CHECK(o.bridge == "weave");
+  CHECK_FALSE(o.ipam);
+  CHECK_FALSE(o.password);
+}
+
+TEST_CASE("options: forms: a value may follow its flag or an equals sign, peers stand anywhere") {
+  Options o = accepted({"10.0.0.1", "--port", "7000", "--ipalloc-range=10.32.0.0/12",
+                        "--ipalloc-init", "seed=::1,::2", "--name", "::2", "10.0.0.2:1234"});
+  CHECK(o.port == 7000);
+  CHECK(o.peers == std::vector<std::string>{"10.0.0.1", "10.0.0.2:1234"});
+  CHECK(o.name->value() == 2);
+  CHECK(o.ipam->range.text() == "10.32.0.0/12");
+  CHECK(std::get<ipam::InitSeed>(o.ipam->init).peers.size() == 2);
+  CHECK(contains(o.summary, "ipalloc-range=10.32.0.0/12"));
+}
+
+TEST_CASE("options: mistakes: an unknown flag is refused with what was meant") {
+  CHECK(contains(refused({"--ipaloc-range=10.32.0.0/12"}), "did you mean --ipalloc-range?"));
+  CHECK(contains(refused({"--zzzzzzzzzzzz"}), "unknown flag --zzzzzzzzzzzz"));
+}
+
+TEST_CASE("options: mistakes: senseless values are refused and say why") {
+  CHECK(contains(refused({"--port=0"}), "--port"));
+  CHECK(contains(refused({"--port=x"}), "port"));
+  CHECK(contains(refused({"--mtu=100"}), "--mtu"));
+  CHECK(contains(refused({"--name=01:00:00:00:00:01"}), "group bit"));
+  CHECK(contains(refused({"--name=host"}), "not a peer name"));
+  CHECK(contains(refused({"--ipalloc-range=10.32.0.1/12"}), "bits after network prefix"));
+  CHECK(contains(refused({"--ipalloc-init=observer"}), "--ipalloc-range"));
+  CHECK(contains(refused({"--ipalloc-range=10.32.0.0/12", "--ipalloc-default-subnet=10.64.0.0/16"}),
+                 "does not overlap"));
+  CHECK(contains(refused({"--ipalloc-range=10.32.0.0/12", "--ipalloc-init=seeed"}), "seeed"));
+  CHECK(contains(refused({"--trusted-subnets=10.0.0.0/8,x"}), "'x' is not a CIDR"));
+  CHECK(contains(refused({"--resume", "10.0.0.1"}), "--resume"));
+  CHECK(contains(refused({"--log-level=loud"}), "loud"));
+  CHECK(contains(refused({"--http-addr=nonsense"}), "--http-addr"));
+  CHECK(contains(refused({"--conn-limit=-1"}), "--conn-limit"));
+}
+
+TEST_CASE("options: legacy: a meaningless flag of Weave's is accepted with one warning") {
+  Options o = accepted(
+      {"--datapath=datapath", "--docker-api", "", "--no-fastdp", "--http-addr=/s", "10.0.0.1"});
+  CHECK(o.peers == std::vector<std::string>{"10.0.0.1"});
+  REQUIRE(o.warnings.size() == 3);
+  CHECK(contains(o.warnings[0], "--datapath"));
+  CHECK(contains(o.warnings[2], "--no-fastdp"));
+}
+
+TEST_CASE("options: password: file, environment and flag, and never in the summary") {
+  std::string path = "/tmp/wf-options-test-password";
+  std::ofstream(path) << "from file\nrest\n";
+  CHECK(as_text(accepted({"--password-file", path}).password->reveal()) == "from file");
+  std::remove(path.c_str());
+  CHECK(contains(refused({"--password-file", path}), "cannot be read"));
+  Options env = accepted({}, {.host_name = "h", .weave_password = "from env"});
+  CHECK(as_text(env.password->reveal()) == "from env");
+  Options flag = accepted({"--password", "s3cr3t"});
+  CHECK_FALSE(contains(flag.summary, "s3cr3t"));
+  CHECK(contains(flag.summary, "password=***"));
+}
