@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an interface leaves to "hardware": checksums, segmentation, coalescing. Interfaces of the
+// calling thread's namespace.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace weft::linux_net {
+
+// Unset fields are left as they are.
+struct Offloads {
+  std::optional<bool> rx_checksum;
+  std::optional<bool> tx_checksum;
+  std::optional<bool> scatter_gather;
+  std::optional<bool> tso;
+  std::optional<bool> gso;
+  std::optional<bool> gro;
+};
+
+// With these an interface is handed whole frames only: checksums done, none above its MTU.
+inline constexpr Offloads kWholeFrames{.tx_checksum = false, .tso = false, .gso = false};
+
+Result<Offloads> offloads(std::string_view link);
+// What the device does not know (EOPNOTSUPP) is passed over when it is to be switched off.
+Result<> set_offloads(std::string_view link, const Offloads& wanted);
+
+}  // namespace weft::linux_net
