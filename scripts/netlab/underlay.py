@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The wire between the hosts: one switch, one uplink per host, and what is dropped on it."""
+from . import netns
+
+MTU = 1500
+
+
+def address(number):
+    return f"10.99.0.{number}"
+
+
+def build(switch, hosts):
+    """Makes the switch and connects each host (number: namespace) to it by its eth0."""
+    netns.add(switch)
+    netns.ip(switch, "link add br0 type bridge", "link set br0 up")
+    for number, ns in hosts.items():
+        netns.add(ns)
+        netns.ip(switch, f"link add h{number} mtu {MTU} type veth peer name eth0 netns {ns}",
+                 f"link set h{number} master br0 up")
+        netns.ip(ns, f"link set eth0 mtu {MTU}", f"addr add {address(number)}/24 dev eth0",
+                 "link set eth0 up")
+        netns.sysctl(ns, net__ipv4__ip_forward=1)
+
+
+def neighbours(topology, number, count):
+    """The hosts that a host may reach."""
+    others = set(range(1, count + 1)) - {number}
+    if topology == "line":
+        return {n for n in others if abs(n - number) == 1}
+    if topology == "star":
+        return others if number == 1 else {1}
+    return others
+
+
+def apply_faults(hosts, topology, cuts, loss):
+    """Every host drops what comes from a host it must not reach, and `loss` percent of the rest.
+    Dropping on arrival at both ends makes each fault one of both directions."""
+    for number, ns in hosts.items():
+        allowed = neighbours(topology, number, len(hosts))
+        allowed -= {b for a, b in cuts if a == number} | {a for a, b in cuts if b == number}
+        blocked = sorted(set(hosts) - {number} - allowed)
+        rules = []
+        if blocked:
+            saddr = ", ".join(address(n) for n in blocked)
+            rules.append(f'iifname "eth0" ip saddr {{ {saddr} }} drop')
+        if loss > 0:
+            rules.append(f'iifname "eth0" numgen random mod 10000 < {round(loss * 100)} drop')
+        netns.sh(*netns.command(ns, "nft", "-f", "-"), stdin=_table(rules))
+
+
+def _table(rules):
+    body = "\n".join("    " + rule for rule in rules)
+    return f"""table inet lab_underlay
+delete table inet lab_underlay
+table inet lab_underlay {{
+  chain arrival {{
+    type filter hook prerouting priority -300
+{body}
+  }}
+}}
+"""
