@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Network namespaces: make and remove them, run code inside, spawn into all namespaces of a host."""
+"""Network namespaces: make, enter and remove them, and spawn into all namespaces of a host."""
 import ctypes
 import os
 import re

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The build configurations. Each is a meson folder under build/, set up once and built once."""
+import dataclasses
+import json
+import os
+import subprocess
+
+from .tally import ROOT
+
+JOBS = os.environ.get("WEFT_JOBS", str(os.cpu_count() or 1))
+SANITIZED = ("--buildtype=plain", "-Doptimization=1", "-Dcpp_args=-g1")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    name: str
+    compiler: str
+    options: tuple
+
+    @property
+    def folder(self):
+        return f"{ROOT}/build/{self.name}"
+
+
+RELEASE = Config("release", "g++", ("--buildtype=release", "-Dtests=false"))
+ASAN = Config("asan", "g++", (*SANITIZED, "-Db_sanitize=address,undefined"))
+FUZZ = Config("fuzz", "clang++-14", (*SANITIZED, "-Db_sanitize=address,undefined",
+                                     "-Db_lundef=false", "-Dfuzz=true"))
+CLANG_ASAN = Config("clang-asan", "clang++-14",
+                    (*SANITIZED, "-Db_sanitize=address,undefined", "-Db_lundef=false"))
+GCC_RELEASE = Config("gcc-release", "g++", ("--buildtype=release",))
+CLANG_RELEASE = Config("clang-release", "clang++-14", ("--buildtype=release",))
+TSAN = Config("tsan", "g++", (*SANITIZED, "-Db_sanitize=thread"))
+
+
+class BuildFailed(Exception):
+    """Holds the end of what the compiler said."""
+
+
+def configure(config):
+    if os.path.exists(f"{config.folder}/build.ninja"):
+        return
+    _run(["meson", "setup", config.folder, ROOT, *config.options],
+         dict(os.environ, CXX=f"ccache {config.compiler}"))
+
+
+def build(config, targets=()):
+    """Builds everything, or only some targets (paths inside the build folder)."""
+    configure(config)
+    _run(["ninja", "-C", config.folder, "-j", JOBS, *targets])
+
+
+def executables(config):
+    """Name → path inside the build folder, of every executable the configuration can build."""
+    configure(config)
+    text = subprocess.run(["meson", "introspect", "--targets", config.folder], check=True,
+                          capture_output=True, text=True).stdout
+    return {target["name"]: os.path.relpath(target["filename"][0], config.folder)
+            for target in json.loads(text) if target["type"] == "executable"}
+
+
+def _run(argv, env=None):
+    done = subprocess.run(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, errors="replace")
+    if done.returncode != 0:
+        raise BuildFailed(done.stdout)

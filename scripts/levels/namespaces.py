@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Level netns: the programs tests/netns/*_test.py, one after the other, against real binaries."""
+import glob
+import os
+import re
+import subprocess
+import sys
+import time
+
+from .tally import ROOT, Outcome
+
+TIMEOUT_SECONDS = 600
+MARK = re.compile(r"^(PASS|FAIL|SKIP): ", re.MULTILINE)
+
+
+def programs(wanted=()):
+    paths = sorted(glob.glob(f"{ROOT}/tests/netns/*_test.py"))
+    return [p for p in paths if not wanted or _name(p) in wanted]
+
+
+def run(tally, config_name, bin_dir, wanted=()):
+    if os.geteuid() != 0:
+        for path in programs(wanted):
+            tally.add(Outcome("netns", config_name, _name(path), skipped=1, note="needs root"))
+        return
+    for path in programs(wanted):
+        tally.add(_run_one(path, config_name, bin_dir))
+
+
+def _name(path):
+    return os.path.basename(path).removesuffix("_test.py")
+
+
+def _run_one(path, config_name, bin_dir):
+    start = time.monotonic()
+    env = dict(os.environ, WEFT_BIN=bin_dir, PYTHONUNBUFFERED="1")
+    try:
+        done = subprocess.run([sys.executable, path], env=env, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, errors="replace",
+                              timeout=TIMEOUT_SECONDS)
+        log, code, note = done.stdout, done.returncode, ""
+    except subprocess.TimeoutExpired as late:
+        log, code = (late.stdout or b"").decode(errors="replace"), 1
+        note = f"over {TIMEOUT_SECONDS} s"
+    marks = MARK.findall(log)
+    outcome = Outcome("netns", config_name, _name(path), marks.count("PASS"), marks.count("FAIL"),
+                      marks.count("SKIP"), time.monotonic() - start, log, note)
+    if outcome.failed == 0 and (code != 0 or not marks):
+        outcome.failed = 1
+    return outcome
