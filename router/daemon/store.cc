@@ -232,6 +232,18 @@ std::variant<std::unique_ptr<Store>, Failure> Store::open(const std::string& pat
   return std::unique_ptr<Store>(new Store(std::move(core)));
 }
 
+std::optional<PeerName> Store::peek_name(const std::string& path) {
+  sqlite3* db = nullptr;
+  int code = sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READONLY, nullptr);
+  std::optional<PeerName> name;
+  if (code == SQLITE_OK) {
+    Statement select(db, "SELECT value FROM meta WHERE key = 'peername'");
+    if (select.step() && select.blob(0).size() == 6) name = PeerName::from_bytes(select.blob(0));
+  }
+  sqlite3_close(db);
+  return name;
+}
+
 const std::string& Store::path() const {
   return core_->path_;
 }

@@ -34,6 +34,8 @@ class Store {
   // Opens or creates `path`. On failure a Failure with the cure: the folder cannot be written, or
   // another weaver (whose pid it names) holds the file. What was put aside is told in notices().
   static std::variant<std::unique_ptr<Store>, Failure> open(const std::string& path);
+  // The stored name, without taking the lock: a running weaver is not disturbed.
+  static std::optional<PeerName> peek_name(const std::string& path);
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
   ~Store();

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "router/daemon/daemon.h"
+
+#include <csignal>
+#include <utility>
+
+#include "router/daemon/degraded.h"
+#include "router/daemon/log.h"
+
+namespace weft::daemon {
+namespace {
+
+// How often flushed rules are looked for.
+constexpr Duration kUpkeepInterval = std::chrono::seconds(10);
+// The owner under which the bridge's own addresses are filed, as in Weave.
+constexpr std::string_view kExposeIdent = "weave:expose";
+
+}  // namespace
+
+Daemon::Daemon(Options options, Identity identity, std::unique_ptr<Store> store)
+    : options_(std::move(options)),
+      identity_(identity),
+      store_(std::move(store)),
+      stored_(store_->load()),
+      network_(options_, *store_),
+      dataplane_({.name = identity_.name, .port = options_.port}) {}
+
+Daemon::~Daemon() = default;
+
+std::optional<Failure> Daemon::start() {
+  if (options_.ipam) {
+    std::vector<std::string> warnings;
+    if (auto failure = network_.check_range(options_.ipam->range, warnings)) return failure;
+    for (const std::string& warning : warnings)
+      log(LogLevel::warning, "ipam", warning);
+  }
+  if (auto failure = network_.prepare(identity_.name, stored_.exposed)) return failure;
+  peer_ = std::make_unique<peer::Peer>(peer_config(), rng_);
+  engine_ = std::make_unique<Engine>(Engine::Parts{.loop = loop_,
+                                                   .peer = *peer_,
+                                                   .dataplane = dataplane_,
+                                                   .store = *store_,
+                                                   .on_fatal = [this](const std::string& why) {
+                                                     log(LogLevel::error, "store", why);
+                                                     exit_code_ = 1;
+                                                     loop_.stop();
+                                                   }});
+  if (auto failure = open_sockets()) return failure;
+  engine_->attach(*mesh_, *packets_);
+  engine_->on_ring_change([this] { on_ring_change(); });
+  engine_->with_peer([this](TimePoint now, auto& out) {
+    bool resume = options_.resume || options_.peers.empty();
+    peer_->start(now, stored_.allocator, resume ? stored_.targets : options_.peers, out);
+  });
+  claim_bridge_addresses();
+  if (auto failure = open_api()) return failure;
+  upkeep_ = std::make_unique<io::Timer>(loop_, [this] { on_upkeep(); });
+  on_upkeep();
+  ready_ = true;
+  return std::nullopt;
+}
+
+int Daemon::run() {
+  Result<> watched = loop_.on_signals({SIGTERM, SIGINT}, [this](int signal) {
+    log(LogLevel::info, "main",
+        "stopping on signal " + std::to_string(signal) +
+            "; bridge and pods stay connected to one another");
+    ready_ = false;
+    mesh_->close_all();
+    loop_.post([this] { loop_.stop(); });
+  });
+  if (!watched) log(LogLevel::error, "main", to_string(watched.error()));
+  loop_.run();
+  return exit_code_;
+}
+
+peer::PeerConfig Daemon::peer_config() {
+  PeerUid uid{rng_.next() | 1};  // 0 would mean "unknown"
+  peer::PeerConfig config{.node = {.name = identity_.name,
+                                   .nickname = options_.nickname,
+                                   .uid = uid,
+                                   .password = options_.password,
+                                   .port = options_.port,
+                                   .conn_limit = options_.conn_limit,
+                                   .discovery = options_.discovery,
+                                   .trusted_subnets = options_.trusted_subnets,
+                                   .overlays = {"sleeve"}},
+                          .allocator = std::nullopt};
+  if (options_.ipam) {
+    config.allocator = ipam::AllocatorConfig{.name = identity_.name,
+                                             .uid = uid,
+                                             .nickname = options_.nickname,
+                                             .universe = options_.ipam->range,
+                                             .default_subnet = options_.ipam->default_subnet,
+                                             .init = options_.ipam->init,
+                                             .wall = loop_.wall_offset()};
+  }
+  return config;
+}
+
+std::optional<Failure> Daemon::open_sockets() {
+  Ipv4Addr host = Ipv4Addr::parse(options_.host).value_or(Ipv4Addr{});
+  Endpoint at{.ip = host, .port = options_.port};
+  packets_ = std::make_unique<PacketDriver>(loop_, *engine_, dataplane_, options_.packet_debug);
+  mesh_ = std::make_unique<MeshDriver>(loop_, *engine_, *peer_, host);
+  std::string capture_end(linux_net::kCaptureEnd);
+  if (auto opened = packets_->open_capture(capture_end, options_.capture_buffer_mb); !opened) {
+    return Failure{.error = opened.error(),
+                   .subject = capture_end,
+                   .hint = "weaver needs CAP_NET_RAW: run it as root"};
+  }
+  if (auto opened = packets_->open_udp(at); !opened) {
+    return Failure{.error = opened.error(),
+                   .subject = "UDP " + at.text(),
+                   .hint = "is another weaver or Weave running? 'ss -ulpn' shows who has the port"};
+  }
+  if (auto opened = mesh_->listen(at); !opened) {
+    return Failure{.error = opened.error(),
+                   .subject = "TCP " + at.text(),
+                   .hint = "is another weaver or Weave running? 'ss -tlpn' shows who has the port"};
+  }
+  log(LogLevel::info, "main", "listening on TCP and UDP " + at.text());
+  return std::nullopt;
+}
+
+std::optional<Failure> Daemon::open_api() {
+  if (auto failure = listen_http(options_.http_addr, "--http-addr", api_.control_handler())) {
+    return failure;
+  }
+  if (auto failure = listen_http(options_.status_addr, "--status-addr", api_.status_handler())) {
+    return failure;
+  }
+  return listen_http(options_.metrics_addr, "--metrics-addr", api_.metrics_handler());
+}
+
+std::optional<Failure> Daemon::listen_http(const std::string& at, std::string_view flag,
+                                           io::HttpHandler handler) {
+  if (at.empty()) return std::nullopt;
+  auto address = io::HttpAddress::parse(at);
+  if (!address) {
+    return Failure{.error = address.error(),
+                   .subject = std::string(flag) + " " + at,
+                   .hint = "write 127.0.0.1:6784 or the path of a unix socket"};
+  }
+  auto server = io::HttpServer::listen(loop_, *address, std::move(handler));
+  if (!server) {
+    return Failure{.error = server.error(),
+                   .subject = std::string(flag) + " " + at,
+                   .hint = "is another weaver or Weave running there?"};
+  }
+  servers_.push_back(std::move(*server));
+  log(LogLevel::info, "main", "HTTP for " + std::string(flag.substr(2)) + " on " + at);
+  return std::nullopt;
+}
+
+void Daemon::claim_bridge_addresses() {
+  if (!options_.ipam) return;
+  for (const Exposed& e : network_.exposed()) {
+    if (!options_.ipam->range.contains(e.address.addr())) continue;
+    (void)claim(kExposeIdent, e.address, {.is_container = false, .no_error_on_unknown = true},
+                [address = e.address](const IpamOutcome& outcome) {
+                  const auto* refused = std::get_if<ipam::effect::Refused>(&outcome);
+                  if (refused == nullptr) return;
+                  log(LogLevel::warning, "ipam",
+                      "the bridge's address " + address.text() + " is not ours: " +
+                          refused->reason + "; 'weave hide' and 'weave expose' choose another");
+                });
+  }
+}
+
+void Daemon::on_ring_change() {
+  if (!options_.no_masq_local) return;
+  std::vector<IpRange> ranges;
+  for (const ipam::RingEntryStatus& entry : peer_->allocator()->status().entries) {
+    if (entry.peer != identity_.name) continue;
+    ranges.push_back({.start = entry.token, .end = entry.token + entry.size});
+  }
+  network_.set_local_ranges(std::move(ranges));
+}
+
+void Daemon::on_upkeep() {
+  if (network_.restore_rules()) {
+    log(LogLevel::warning, "nft", "our table was gone (somebody flushed the ruleset): put back");
+  }
+  upkeep_->arm(loop_.now() + kUpkeepInterval);
+}
+
+Snapshot Daemon::snapshot() const {
+  Snapshot s;
+  s.version = WEFT_VERSION;
+  s.ready = ready_;
+  s.now = loop_.now();
+  s.wall = loop_.wall_offset();
+  s.mesh = peer_->node().status(s.now);
+  for (const gossip::LinkStatus& link : s.mesh.links) {
+    if (link.link) s.overlays[*link.link] = dataplane_.link_status(*link.link);
+  }
+  s.unicast_routes = peer_->node().unicast_routes();
+  for (PeerName origin : peer_->node().known_peers()) {
+    s.broadcast_routes[origin] = peer_->node().broadcast_hops(origin);
+  }
+  s.macs = dataplane_.macs();
+  s.counters = dataplane_.counters();
+  s.capture = packets_->capture_status();
+  if (peer_->allocator() != nullptr) s.ipam = peer_->allocator()->status();
+  s.bridge_mtu = network_.mtu();
+  s.degraded = degraded(s);
+  return s;
+}
+
+std::optional<std::string> Daemon::connect(const std::vector<std::string>& targets, bool replace) {
+  std::optional<std::string> wrong;
+  engine_->with_peer([&](TimePoint now, auto& out) {
+    if (auto done = peer_->connect(now, targets, replace, out); !done) {
+      wrong = to_string(done.error());
+    }
+  });
+  return wrong;
+}
+
+void Daemon::forget(const std::vector<std::string>& targets) {
+  engine_->with_peer([&](TimePoint now, auto& out) { peer_->forget(now, targets, out); });
+}
+
+std::optional<std::string> Daemon::expose(Cidr address, bool skip_nat) {
+  return network_.expose(address, skip_nat);
+}
+
+std::optional<std::string> Daemon::hide(Cidr address) {
+  return network_.hide(address);
+}
+
+const ipam::AllocatorConfig& Daemon::ipam_config() const {
+  return peer_->allocator()->config();
+}
+
+ipam::RequestId Daemon::next_request(IpamCallback done) {
+  ipam::RequestId id{++last_request_};
+  engine_->expect_reply(id, std::move(done));
+  return id;
+}
+
+ipam::RequestId Daemon::allocate(std::string_view ident, Cidr subnet, bool is_container,
+                                 IpamCallback done) {
+  ipam::RequestId id = next_request(std::move(done));
+  engine_->with_peer([&](TimePoint now, auto& out) {
+    peer_->allocate(now, id, ident, subnet, is_container, out);
+  });
+  return id;
+}
+
+ipam::RequestId Daemon::claim(std::string_view ident, Cidr address,
+                              ipam::Allocator::ClaimOptions options, IpamCallback done) {
+  ipam::RequestId id = next_request(std::move(done));
+  engine_->with_peer(
+      [&](TimePoint now, auto& out) { peer_->claim(now, id, ident, address, options, out); });
+  return id;
+}
+
+ipam::RequestId Daemon::wait_for_ring(IpamCallback done) {
+  ipam::RequestId id = next_request(std::move(done));
+  engine_->with_peer([&](TimePoint now, auto& out) { peer_->wait_for_ring(now, id, out); });
+  return id;
+}
+
+void Daemon::cancel(ipam::RequestId request) {
+  engine_->drop_reply(request);
+  engine_->with_peer([&](TimePoint now, auto& out) { peer_->cancel(now, request, out); });
+}
+
+void Daemon::release(std::string_view ident, IpamCallback done) {
+  Result<> released;
+  engine_->with_peer([&](TimePoint now, auto& out) { released = peer_->release(now, ident, out); });
+  if (!released && released.error().code == Errc::not_found) {
+    done(ipam::effect::Refused{"Delete: no addresses for " + std::string(ident)});
+    return;
+  }
+  finish_release(released, std::move(done));
+}
+
+void Daemon::release(std::string_view ident, Ipv4Addr address, IpamCallback done) {
+  Result<> released;
+  engine_->with_peer(
+      [&](TimePoint now, auto& out) { released = peer_->release(now, ident, address, out); });
+  if (!released && released.error().code == Errc::not_found) {
+    done(ipam::effect::Refused{"Free: address " + address.text() + " not found for " +
+                               std::string(ident)});
+    return;
+  }
+  finish_release(released, std::move(done));
+}
+
+void Daemon::finish_release(Result<> released, IpamCallback done) {
+  engine_->after_commit([released, done = std::move(done)] {
+    if (released) {
+      done(ipam::effect::Done{});
+    } else {
+      done(ipam::effect::Refused{to_string(released.error())});
+    }
+  });
+}
+
+std::vector<Cidr> Daemon::lookup(std::string_view ident, Cidr subnet) const {
+  return peer_->allocator()->lookup(ident, subnet);
+}
+
+const ipam::OwnedMap& Daemon::owned() const {
+  return peer_->allocator()->owned();
+}
+
+void Daemon::shut_down_ipam(std::function<void()> done) {
+  engine_->with_peer([&](TimePoint now, auto& out) { peer_->shut_down_ipam(now, out); });
+  engine_->after_commit(std::move(done));
+}
+
+bool Daemon::alive(std::string_view peer) const {
+  const gossip::Node& node = peer_->node();
+  for (PeerName known : node.known_peers()) {
+    bool meant = known.text() == peer || node.nickname(known) == peer;
+    if (meant && known != identity_.name && node.reachable(known)) return true;
+  }
+  return false;
+}
+
+std::optional<std::uint64_t> Daemon::take_over(std::string_view peer, bool force) {
+  if (!force && alive(peer)) return std::nullopt;
+  std::uint64_t gained = 0;
+  engine_->with_peer([&](TimePoint now, auto& out) { gained = peer_->take_over(now, peer, out); });
+  return gained;
+}
+
+}  // namespace weft::daemon

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// The host's side of the overlay: the bridge, its addresses and our nftables table. What an earlier
+// run left is adopted; what somebody else flushed is put back.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "router/daemon/options.h"
+#include "router/daemon/store.h"
+#include "router/linux/bridge_plumbing.h"
+#include "router/linux/masquerade.h"
+
+namespace weft::daemon {
+
+// The most that an overlay adds to a frame's payload on its way: sleeve, encrypted, over IPv4.
+inline constexpr int kOverlayOverheadMax = 86;
+
+class HostNetwork {
+ public:
+  HostNetwork(const Options& options, Store& store) : options_(options), store_(store) {}
+
+  // The MAC of a bridge that Weave (or an earlier weaver) made, for choosing the peer name.
+  static std::optional<MacAddr> existing_bridge(const std::string& bridge);
+
+  // Makes or adopts bridge and capture pair, exposes again what was exposed.
+  std::optional<Failure> prepare(PeerName name, const std::vector<Exposed>& stored);
+  // What in the host's routing table is in the way of the range: warnings, or a reason not to
+  // start because the range covers an address of this host.
+  std::optional<Failure> check_range(Cidr range, std::vector<std::string>& warnings) const;
+
+  std::optional<std::string> expose(Cidr address, bool skip_nat);
+  std::optional<std::string> hide(Cidr address);
+  // Ranges this host owns, for --no-masq-local.
+  void set_local_ranges(std::vector<IpRange> ranges);
+  // Puts our rules back if somebody flushed them. True if that was needed.
+  bool restore_rules();
+
+  int mtu() const { return mtu_; }
+  const std::vector<Exposed>& exposed() const { return exposed_; }
+
+ private:
+  std::optional<std::string> apply_rules();
+  std::optional<std::string> remember();
+
+  const Options& options_;
+  Store& store_;
+  std::vector<Exposed> exposed_;
+  std::vector<IpRange> local_ranges_;
+  int mtu_ = 0;
+};
+
+}  // namespace weft::daemon

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "router/daemon/ipam_words.h"
+
+#include <algorithm>
+#include <map>
+
+namespace weft::daemon {
+
+std::vector<Share> shares(const ipam::AllocatorStatus& status, PeerName self) {
+  std::vector<Share> out;
+  std::map<PeerName, std::size_t> place;
+  for (const ipam::RingEntryStatus& entry : status.entries) {
+    auto [at, is_new] = place.emplace(entry.peer, out.size());
+    if (is_new) out.push_back({.peer = entry.peer, .nickname = entry.nickname});
+    Share& share = out[at->second];
+    share.size += entry.size;
+    share.known = share.known || entry.known_peer || entry.peer == self;
+  }
+  std::stable_partition(out.begin(), out.end(), [&](const Share& s) { return s.peer == self; });
+  return out;
+}
+
+std::string ipam_state(const ipam::AllocatorStatus& status) {
+  if (!status.entries.empty()) {
+    const bool anybody_known =
+        std::any_of(status.entries.begin(), status.entries.end(),
+                    [](const ipam::RingEntryStatus& e) { return e.size > 0 && e.known_peer; });
+    if (!anybody_known) {
+      return "all IP ranges owned by unreachable peers - use 'rmpeer' if they are dead";
+    }
+    return status.pending_allocates.empty() ? "ready" : "waiting for IP(s) to become available";
+  }
+  if (!status.paxos) return "idle";
+  if (!status.paxos->elector) return "priming";
+  return "awaiting consensus (quorum: " + std::to_string(status.paxos->quorum) +
+         ", known: " + std::to_string(status.paxos->known_nodes) + ")";
+}
+
+std::string range_text(const ipam::AllocatorStatus& status) {
+  return status.universe_text.empty() ? status.universe.text() : status.universe_text;
+}
+
+}  // namespace weft::daemon

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// The address space as operators speak of it: who owns how much, and in one word how IPAM is.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ipam-crdt/status.h"
+
+namespace weft::daemon {
+
+struct Share {  // what one peer owns of the range
+  PeerName peer;
+  std::string nickname;
+  std::uint64_t size = 0;
+  bool known = false;  // the mesh knows the peer now
+};
+
+// One per owner: `self` first, then in the order of the ring.
+std::vector<Share> shares(const ipam::AllocatorStatus& status, PeerName self);
+
+// The words after "Status:".
+std::string ipam_state(const ipam::AllocatorStatus& status);
+
+// "10.32.0.0/12", even if only the numbers are known.
+std::string range_text(const ipam::AllocatorStatus& status);
+
+}  // namespace weft::daemon

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "router/daemon/link_words.h"
+
+#include "router/daemon/words.h"
+
+namespace weft::daemon {
+namespace {
+
+using gossip::LinkState;
+
+// What to do about a dial that failed, for the failures everybody meets. Nothing if the error says
+// itself which port it is about.
+std::string cure(const std::string& error, Endpoint to) {
+  if (mentions(error, "TCP port") || mentions(error, "UDP port")) return "";
+  const std::string port = std::to_string(to.port);
+  if (mentions(error, "refused")) {
+    return "nothing listens there: is weaver running on " + to.ip.text() + ", and is TCP " + port +
+           " its port?";
+  }
+  if (mentions(error, "timed out") || mentions(error, "timeout")) {
+    return "no answer: is the host up, and does its firewall admit TCP " + port + " from here?";
+  }
+  if (mentions(error, "unreachable") || mentions(error, "no route")) {
+    return "look at this host's routes and at firewalls on the way to TCP " + port;
+  }
+  return "";
+}
+
+std::string reason_of(const gossip::LinkStatus& link) {
+  if (link.error.empty()) return "";
+  const std::string error = printable(link.error);
+  const std::string hint = cure(error, link.address);
+  return hint.empty() ? error : error + " (" + hint + ")";
+}
+
+std::string retry_text(const Snapshot& snapshot, const gossip::LinkStatus& link) {
+  if (link.retry_never || !link.retry) return "never";
+  return go_time(snapshot.wall.wall(*link.retry));
+}
+
+void describe_live(const Snapshot& snapshot, const gossip::LinkStatus& link, LinkWords& out) {
+  out.live = true;
+  out.overlay = "none";
+  if (link.link) {
+    if (auto found = snapshot.overlays.find(*link.link); found != snapshot.overlays.end()) {
+      const dataplane::LinkOverlayStatus& overlay = found->second;
+      if (!overlay.overlay.empty()) out.overlay = overlay.overlay;
+      out.encrypted = overlay.encrypted;
+      out.mtu = overlay.mtu;
+      if (link.state == LinkState::pending) out.reason = printable(overlay.waiting_for);
+    }
+  }
+  if (snapshot.mesh.encrypted) {
+    out.info = pad_right(link.encrypted ? "encrypted" : "unencrypted", 11) + " ";
+  }
+  out.info += pad_right(out.overlay, 6) + " " + peer_label(link.peer, link.nickname);
+  if (link.state == LinkState::pending && out.reason.empty()) out.reason = reason_of(link);
+  if (!out.reason.empty()) out.info += ", " + out.reason;
+}
+
+}  // namespace
+
+LinkWords describe(const Snapshot& snapshot, const gossip::LinkStatus& link) {
+  LinkWords out;
+  if (link.state == LinkState::established || link.state == LinkState::pending) {
+    describe_live(snapshot, link, out);
+    return out;
+  }
+  out.reason = reason_of(link);
+  switch (link.state) {
+    case LinkState::established:
+    case LinkState::pending:
+      break;
+    case LinkState::waiting:
+      out.info = out.reason.empty() ? "" : out.reason + ", ";
+      out.info += "until: " + retry_text(snapshot, link);
+      break;
+    case LinkState::failed:
+      out.info = out.reason + ", retry: " + retry_text(snapshot, link);
+      break;
+    case LinkState::connecting:
+    case LinkState::retrying:
+      out.info = out.reason;
+      break;
+  }
+  return out;
+}
+
+}  // namespace weft::daemon

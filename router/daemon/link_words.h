@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is said of one connection or target, the same in the texts, the report and the metrics:
+// Weave's columns, and for whatever carries no data why, and which port and direction to look at.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "router/daemon/snapshot.h"
+
+namespace weft::daemon {
+
+struct LinkWords {
+  bool live = false;    // a connection (established or pending), not a target that lacks one
+  std::string overlay;  // of a live connection: "sleeve", or "none" before one is chosen
+  bool encrypted = false;
+  std::optional<int> mtu;
+  std::string info;    // Weave's info column; ends with the reason, if there is one
+  std::string reason;  // why no data passes, and where to look; empty when established
+};
+
+LinkWords describe(const Snapshot& snapshot, const gossip::LinkStatus& link);
+
+}  // namespace weft::daemon

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "router/daemon/packet_driver.h"
+
+#include "router/daemon/engine.h"
+#include "router/daemon/log.h"
+#include "router/packet/headers.h"
+
+namespace weft::daemon {
+namespace {
+
+// Frames taken from the bridge before the loop looks at anything else.
+constexpr std::size_t kFrameBatchMax = 256;
+// Path-MTU news make the data plane send probes, which may make news; more rounds than this in one
+// go would be a fault.
+constexpr int kPathMtuRoundsMax = 8;
+
+std::string describe_frame(ByteView frame) {
+  if (frame.size() < packet::kEthernetHeaderSize) return "a frame without a header";
+  return packet::source_mac(frame).text() + " to " + packet::destination_mac(frame).text() + ", " +
+         std::to_string(frame.size()) + " bytes";
+}
+
+}  // namespace
+
+PacketDriver::PacketDriver(io::EventLoop& loop, Engine& engine, dataplane::Dataplane& dataplane,
+                           bool packet_debug)
+    : loop_(loop), engine_(engine), dataplane_(dataplane), packet_debug_(packet_debug) {}
+PacketDriver::~PacketDriver() = default;
+
+Result<> PacketDriver::open_udp(Endpoint at) {
+  auto socket = io::UdpSocket::open(loop_, at);
+  if (!socket) return socket.error();
+  udp_ = std::move(*socket);
+  udp_->start([this](std::span<const io::ReceivedDatagram> batch) { on_datagrams(batch); });
+  return {};
+}
+
+Result<> PacketDriver::open_capture(const std::string& interface, int buffer_mb) {
+  auto opened = capture::Capture::open(interface, {.buffer_mb = buffer_mb});
+  if (!opened) return opened.error();
+  capture_.emplace(std::move(*opened));
+  readable_.emplace(loop_, capture_->fd(), [this] { on_frames(); });
+  return {};
+}
+
+void PacketDriver::send(TimePoint now, dataplane::Output& out) {
+  if (packet_debug_) debug(out);
+  send_once(out);
+  for (int round = 0; !path_mtus_.empty() && round < kPathMtuRoundsMax; ++round) {
+    out.datagrams.clear();
+    out.frames.clear();
+    out.arena.clear();
+    for (const PathMtu& news : std::exchange(path_mtus_, {})) {
+      dataplane_.on_path_mtu(now, news.link, news.mtu, out);
+    }
+    dataplane_.flush(now, out);
+    send_once(out);
+  }
+  path_mtus_.clear();
+}
+
+CaptureStatus PacketDriver::capture_status() {
+  if (!capture_) return {.interface = "no overlay bridge"};
+  capture::Counters counters = capture_->counters();
+  return {.interface = capture_->interface() + " (via pcap)",
+          .packets_received = counters.received,
+          .packets_dropped = counters.dropped,
+          .packets_if_dropped = counters.if_dropped};
+}
+
+void PacketDriver::on_frames() {
+  engine_.with_packets([this](TimePoint now, dataplane::Output& out) {
+    auto taken = capture_->read_batch(
+        kFrameBatchMax, [&](ByteView frame) { dataplane_.on_captured(now, frame, out); });
+    dataplane_.flush(now, out);
+    if (taken) return;
+    log(LogLevel::error, "capture",
+        "frames can no longer be read from " + capture_->interface() + ": " +
+            to_string(taken.error()) + "; pods are cut off until weaver is restarted");
+    readable_.reset();
+  });
+}
+
+void PacketDriver::on_datagrams(std::span<const io::ReceivedDatagram> batch) {
+  engine_.with_packets([&](TimePoint now, dataplane::Output& out) {
+    for (const io::ReceivedDatagram& datagram : batch) {
+      dataplane_.on_datagram(now, datagram.from, datagram.bytes, out);
+    }
+    dataplane_.flush(now, out);
+  });
+}
+
+void PacketDriver::send_once(const dataplane::Output& out) {
+  if (!out.frames.empty() && capture_) {
+    frames_.clear();
+    for (const dataplane::InjectedFrame& frame : out.frames)
+      frames_.push_back(out.bytes(frame));
+    capture_->inject(frames_);
+  }
+  if (out.datagrams.empty() || !udp_) return;
+  datagrams_.clear();
+  for (const dataplane::Datagram& d : out.datagrams) {
+    datagrams_.push_back({.to = d.to, .from = d.local, .df = d.df, .bytes = out.bytes(d)});
+  }
+  udp_->send(datagrams_, [&](std::size_t index, int path_mtu) {
+    path_mtus_.push_back({.link = out.datagrams[index].link, .mtu = path_mtu});
+  });
+}
+
+void PacketDriver::debug(const dataplane::Output& out) const {
+  for (const dataplane::Datagram& d : out.datagrams) {
+    log({.level = LogLevel::info,
+         .component = "packet",
+         .peer = {},
+         .address = d.to.text(),
+         .text = "send datagram, " + std::to_string(d.size) + (d.df ? " bytes, DF" : " bytes")});
+  }
+  for (const dataplane::InjectedFrame& f : out.frames) {
+    log(LogLevel::info, "packet", "inject " + describe_frame(out.bytes(f)));
+  }
+}
+
+}  // namespace weft::daemon

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Moves packets: frames between the bridge and the data plane, datagrams between it and UDP, in
+// batches. Decides nothing; the data plane does.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "router/capture/capture.h"
+#include "router/daemon/snapshot.h"
+#include "router/dataplane/dataplane.h"
+#include "router/io/readable_fd.h"
+#include "router/io/udp.h"
+
+namespace weft::daemon {
+
+class Engine;
+
+class PacketDriver {
+ public:
+  PacketDriver(io::EventLoop& loop, Engine& engine, dataplane::Dataplane& dataplane,
+               bool packet_debug);
+  PacketDriver(const PacketDriver&) = delete;
+  PacketDriver& operator=(const PacketDriver&) = delete;
+  ~PacketDriver();
+
+  Result<> open_udp(Endpoint at);
+  Result<> open_capture(const std::string& interface, int buffer_mb);
+  // Sends what the data plane put out, and what it answers to path-MTU news on the way.
+  void send(TimePoint now, dataplane::Output& out);
+  CaptureStatus capture_status();
+
+ private:
+  void on_frames();
+  void on_datagrams(std::span<const io::ReceivedDatagram> batch);
+  void send_once(const dataplane::Output& out);
+  void debug(const dataplane::Output& out) const;
+
+  io::EventLoop& loop_;
+  Engine& engine_;
+  dataplane::Dataplane& dataplane_;
+  bool packet_debug_;
+  std::unique_ptr<io::UdpSocket> udp_;
+  std::optional<capture::Capture> capture_;
+  std::optional<io::ReadableFd> readable_;
+  // Reused between batches, so that a packet costs no allocation.
+  std::vector<io::OutgoingDatagram> datagrams_;
+  std::vector<ByteView> frames_;
+  struct PathMtu {
+    gossip::LinkId link;
+    int mtu;
+  };
+  std::vector<PathMtu> path_mtus_;
+};
+
+}  // namespace weft::daemon
