@@ -74,7 +74,7 @@ class Daemon final : public Control {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<MeshDriver> mesh_;
   std::unique_ptr<PacketDriver> packets_;
-  Api api_{*this};
+  Api api_{*this, {.range_tracker = options_.no_masq_local ? "no-masq-local" : ""}};
   std::vector<std::unique_ptr<io::HttpServer>> servers_;
   std::unique_ptr<io::Timer> upkeep_;
   std::uint64_t last_request_ = 0;
