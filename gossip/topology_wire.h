@@ -35,6 +35,8 @@ inline constexpr std::size_t kPeersMax = 20'000;
 inline constexpr std::size_t kConnectionsMax = 1'000'000;
 inline constexpr std::size_t kTextMax = 1'024;
 
+// A short ID of more than 12 bits counts as none: Weave's topology carries 16 unchecked, and a
+// record that other peers relay must not cost us the link.
 Result<std::vector<PeerRecord>> parse_topology(ByteView in);
 Bytes write_topology(const std::vector<PeerRecord>& peers);
 
