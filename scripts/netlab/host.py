@@ -70,10 +70,12 @@ class Host:
         if password_file:
             defaults["password-file"] = password_file
         given = {flag.lstrip("-").split("=")[0] for flag in flags if flag.startswith("-")}
+        if _value_of("ipalloc-range", flags) == "":
+            given.add("ipalloc-init")  # IPAM is off
         argv = [binary, *(f"--{k}={v}" for k, v in defaults.items() if k not in given), *flags]
         self.record["http"] = _value_of("http-addr", flags) or defaults["http-addr"]
         env = {k: v for k, v in os.environ.items() if k != "WEAVE_PASSWORD"}
-        argv += [underlay.address(n) for n in peers]
+        argv += [] if "resume" in given else [underlay.address(n) for n in peers]
         self.record["weaver"] = netns.spawn(self.record["holder"], argv, env, self.log)
 
     def signal(self, number):

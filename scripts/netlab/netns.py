@@ -147,8 +147,8 @@ def wait_gone(pid, seconds):
 
 
 def make_holder(ns, hostname, script, env):
-    """Starts /bin/sh with the file `script` as process 1 of new mount, pid, uts and ipc namespaces inside
-    the network namespace, waits until it says "ready" on descriptor 3, and gives its pid."""
+    """Starts /bin/sh with the file `script` as process 1 of new mount, pid, uts and ipc namespaces,
+    inside the network namespace; waits for its "ready" on descriptor 3 and gives its pid."""
     ready_read, ready_write = os.pipe()
 
     def child():

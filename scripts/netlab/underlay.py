@@ -44,7 +44,8 @@ def apply_faults(hosts, topology, cuts, loss):
             saddr = ", ".join(address(n) for n in blocked)
             rules.append(f'iifname "eth0" ip saddr {{ {saddr} }} drop')
         if loss > 0:
-            rules.append(f'iifname "eth0" numgen random mod 10000 < {round(loss * 100)} drop')
+            chance = "" if loss >= 100 else f"numgen random mod 10000 < {round(loss * 100)} "
+            rules.append(f'iifname "eth0" {chance}drop')
         netns.sh(*netns.command(ns, "nft", "-f", "-"), stdin=_table(rules))
 
 

@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""SIGKILL for a weaver under a running transfer: after its start the addresses are held, the
+transfer goes on, and no address is given twice."""
+import time
+
+from harness import Transfer, check, lab, main, running, state, status, wait_for
+
+
+def held(host):
+    """Everything that a host's weaver says is allocated there, by owner."""
+    code, body = state().host(host).http("GET", "/ip")
+    assert code == 200, body
+    return body
+
+
+def allocate_everywhere(count):
+    """Addresses that all hosts give to new containers, one after the other."""
+    given = []
+    for number in range(count):
+        for host in state().hosts():
+            code, body = host.http("POST", f"/ip/probe-{host.name}-{number}")
+            assert code == 200, body
+            given.append(body.strip())
+    return given
+
+
+def killed():
+    with running("--hosts", "3", "--password", "x"):
+        for number in range(3):
+            lab("pod", "add", f"extra{number}", "h2")
+        before = held("h2")
+        moving = Transfer("p2", "p1", 60_000_000)
+        wait_for("kill: the transfer is under way", 20, lambda: moving.received > 5_000_000)
+        lab("kill", "h2")
+        stopped_at = moving.received
+        time.sleep(1)
+        check("kill: nothing moves without the daemon", moving.received < stopped_at + 2_000_000)
+        check("kill: the transfer was not over before", moving.received < moving.size)
+        lab("start", "h2")
+        check("start: the same addresses are held", held("h2") == before, before.strip()[:120])
+        good = moving.finish(120)
+        check("start: the transfer goes on to its end", good, moving.text)
+        given = allocate_everywhere(30)
+        given += [pod["address"] for pod in state().state["pods"].values()]
+        check("start: no address was given twice", len(given) == len(set(given)),
+              f"{len(given)} addresses")
+        wait_for("start: all hosts are connected", 30,
+                 lambda: all(status(h, "connections").count("established") == 2
+                             for h in ("h1", "h2", "h3")))
+
+
+main(killed)

@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Three hosts, a pod on each: everybody reaches everybody, bytes arrive unharmed also on a lossy
+underlay, and with a password the underlay never shows them."""
+import os
+import tempfile
+import time
+
+from harness import (Transfer, capture, check, cpu_seconds, lab, main, netns, ping, pod_address,
+                     resident_mb, running, send_datagrams, state, status)
+
+CANARY = b"weft-canary-5f2c17e09ab4-the-wire-must-not-show-this"
+MB = 1_000_000
+
+
+def transfer(statement, source, target, size, seconds):
+    moved = Transfer(source, target, size)
+    good = moved.finish(seconds)
+    check(statement, good, moved.text)
+
+
+def canary_on_the_wire():
+    """(datagrams that arrived in the other pod, whether the underlay shows the canary, capture)"""
+    with tempfile.TemporaryDirectory() as folder:
+        file = f"{folder}/underlay.pcap"
+        with capture("h1", file):
+            arrived = send_datagrams("p1", "p2", CANARY)
+        with open(file, "rb") as pcap:
+            seen = pcap.read()
+    return arrived, CANARY in seen, len(seen)
+
+
+def idle(hosts, seconds):
+    before = {host: cpu_seconds(host) for host in hosts}
+    time.sleep(seconds)
+    for host in hosts:
+        percent = (cpu_seconds(host) - before[host]) / seconds * 100
+        check(f"idle: {host} uses at most 0.2 % of a core", percent <= 0.2, f"{percent:.3f} %")
+        check(f"idle: {host} is under 20 MB", resident_mb(host) < 20, f"{resident_mb(host):.1f} MB")
+
+
+def encrypted():
+    with running("--hosts", "3", "--password", "x") as seconds:
+        check("up: three hosts and pods are ready within 15 s", seconds < 15, f"{seconds:.1f} s")
+        pods = ("p1", "p2", "p3")
+        addresses = {pod_address(pod) for pod in pods}
+        check("up: three pods have three addresses", len(addresses) == 3, str(sorted(addresses)))
+        for source in pods:
+            for target in pods:
+                if source != target:
+                    check(f"ping: {source} reaches {target}",
+                          ping(source, pod_address(target)) > 0)
+        for host in ("h1", "h2", "h3"):
+            text = status(host, "connections")
+            good = text.count("established encrypted") == 2
+            check(f"status: {host} shows two encrypted connections", good)
+        idle(("h1", "h2", "h3"), 10)
+        arrived, shown, size = canary_on_the_wire()
+        check("canary: arrives in the other pod", arrived > 0, f"{arrived} datagrams")
+        check("canary: is not on the underlay", not shown and size > 1000, f"{size} bytes seen")
+        transfer("tcp: 100 MB arrive with the right SHA-256", "p1", "p2", 100 * MB, 120)
+        lab("loss", "2")
+        transfer("tcp: 100 MB arrive over 2 % loss", "p2", "p3", 100 * MB, 240)
+        lab("heal")
+        names = netns.names("wf-t-.*")
+        record = state().state
+    check("down: no namespace is left", len(names) == 7 and not netns.names("wf-t-.*"))
+    left = [host["weaver"] for host in record["hosts"].values() if netns.alive(host["weaver"])]
+    check("down: no process is left", not left, str(left or ""))
+    check("down: no file is left", not os.path.exists(os.environ["WEFT_LAB_DIR"]))
+
+
+def plain():
+    with running("--hosts", "2", "--no-password"):
+        arrived, shown, _ = canary_on_the_wire()
+        check("canary: without a password arrives", arrived > 0, f"{arrived} datagrams")
+        check("canary: without a password is on the underlay", shown)
+        good = "Encryption: disabled" in status("h1")
+        check("status: says that encryption is disabled", good)
+
+
+main(encrypted, plain)
