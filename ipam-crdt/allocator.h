@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The address allocator: ring, local space, Paxos and pending requests as one deterministic machine.
-// It owns the gossip channel "IPallocation". Requests come with an id and are answered, now or
-// later, by a Reply effect; what must survive a crash comes out as Store effects that the driver
-// makes durable before it acts on anything else of the same call.
+// The address allocator: ring, local space, Paxos and pending requests as one deterministic
+// machine. It owns the gossip channel "IPallocation". Requests come with an id and are answered,
+// now or later, by a Reply effect; what must survive a crash comes out as Store effects that the
+// driver makes durable before it acts on anything else of the same call.
 #pragma once
 
 #include <map>
@@ -39,6 +39,9 @@ struct InitObserver {};
 using InitMode = std::variant<InitConsensus, InitSeed, InitObserver>;
 // "", "consensus", "consensus=3", "seed=::1,::2", "observer".
 Result<InitMode> parse_init_mode(std::string_view text);
+// What the allocator can serve: a universe that is a subnet of at least 4 addresses and ends below
+// 255.255.255.255, and a default subnet that overlaps it.
+Result<> check_ranges(Cidr universe, Cidr default_subnet);
 
 // Addresses held by one container (or "weave:expose", or "_" for an unknown owner).
 struct Owned {
@@ -134,8 +137,8 @@ class Allocator {
   std::optional<TimePoint> next_deadline() const;
 
   // Requests. Each is answered by exactly one Reply, unless cancelled by the caller.
-  void allocate(TimePoint now, RequestId id, std::string_view ident, Cidr subnet,
-                bool is_container, Effects& out);
+  void allocate(TimePoint now, RequestId id, std::string_view ident, Cidr subnet, bool is_container,
+                Effects& out);
   struct ClaimOptions {
     bool is_container = false;
     bool no_error_on_unknown = false;
@@ -156,6 +159,8 @@ class Allocator {
   const OwnedMap& owned() const;
   const AllocatorConfig& config() const;
   AllocatorStatus status() const;
+  // Whom take_over(peer) would take from: a peer of that name or nickname, other than ourselves.
+  std::optional<PeerName> find_peer(std::string_view peer) const;
 
  private:
   class Core;

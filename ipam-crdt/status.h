@@ -34,6 +34,14 @@ struct PendingStatus {
   std::string reason;  // what it waits for
 };
 
+// An address that somebody here holds though its range is no longer ours: it may be given to
+// another container elsewhere.
+struct StrayStatus {
+  std::string ident;
+  Cidr address;
+  std::optional<PeerName> owner;  // of the range, if there is a ring
+};
+
 struct AllocatorStatus {
   std::optional<PaxosStatus> paxos;  // only while there is no ring
   IpRange universe;
@@ -44,6 +52,7 @@ struct AllocatorStatus {
   std::vector<RingEntryStatus> entries;
   std::vector<PendingStatus> pending_allocates;
   std::vector<PendingStatus> pending_claims;
+  std::vector<StrayStatus> strays;
   bool pending_prime = false;
   bool shut_down = false;
 };

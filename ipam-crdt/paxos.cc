@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ipam-crdt/paxos.h"
+
+#include <algorithm>
+
+#include "base/ensure.h"
+#include "ipam-crdt/ring.h"
+
+namespace weft::ipam {
+
+void Paxos::propose() {
+  std::uint64_t round = 0;
+  for (const auto& [node, claims] : known_) {
+    round = std::max({round, claims.promise.round, claims.accepted.round});
+  }
+  known_[self_].promise = {.round = round + 1, .proposer = self_};
+  if (quorum_ == 1) think();
+}
+
+bool Paxos::update(const PaxosState& received) {
+  bool changed = false;
+  for (const auto& [node, claims] : received) {
+    auto it = known_.find(node);
+    if (it == known_.end()) {
+      if (known_.size() >= kNodesMax) continue;
+      known_.emplace(node, claims);
+      changed = true;
+      continue;
+    }
+    if (claims.promise > it->second.promise) {
+      it->second.promise = claims.promise;
+      changed = true;
+    }
+    if (claims.accepted > it->second.accepted) {
+      it->second.accepted = claims.accepted;
+      it->second.accepted_value = claims.accepted_value;
+      changed = true;
+    }
+  }
+  return changed;
+}
+
+bool Paxos::think() {
+  ensure(quorum_ > 0, "paxos: the quorum is not set");
+  NodeClaims& mine = known_[self_];
+  const ProposalId promise_before = mine.promise;
+  const ProposalId accepted_before = mine.accepted;
+  const ProposalId origin_before = mine.accepted_value.origin;
+
+  for (const auto& [node, claims] : known_)
+    mine.promise = std::max(mine.promise, claims.promise);
+  if (mine.promise.proposer == self_) accept_own_proposal(mine);
+  for (const auto& [node, claims] : known_) {
+    if (!claims.accepted.valid() || claims.accepted != mine.promise) continue;
+    mine.accepted = claims.accepted;
+    mine.accepted_value = claims.accepted_value;
+    break;
+  }
+  return mine.promise != promise_before || mine.accepted != accepted_before ||
+         mine.accepted_value.origin != origin_before;
+}
+
+// If a quorum has promised us this round, we accept it ourselves: with the value of the highest
+// round that any of them has accepted before, and else with the names of all we know.
+void Paxos::accept_own_proposal(NodeClaims& mine) const {
+  std::size_t promised = 0;
+  ProposalId highest;
+  AcceptedValue value;
+  for (const auto& [node, claims] : known_) {
+    if (claims.promise != mine.promise) continue;
+    ++promised;
+    if (claims.accepted.valid() && claims.accepted > highest) {
+      highest = claims.accepted;
+      value = claims.accepted_value;
+    }
+  }
+  if (promised < quorum_) return;
+  if (!highest.valid()) {
+    std::vector<PeerName> names;
+    for (const auto& [node, claims] : known_)
+      names.push_back(node.name);
+    value = {.value = std::make_shared<const std::vector<PeerName>>(normalised(std::move(names))),
+             .origin = mine.promise};
+  }
+  mine.accepted = mine.promise;
+  mine.accepted_value = value;
+}
+
+PeerList Paxos::consensus() const {
+  std::map<ProposalId, std::size_t> votes;
+  for (const auto& [node, claims] : known_) {
+    if (!claims.accepted.valid() || !claims.accepted_value.value) continue;
+    if (++votes[claims.accepted_value.origin] >= quorum_ && quorum_ > 0) {
+      return claims.accepted_value.value;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace weft::ipam
