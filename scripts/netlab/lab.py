@@ -78,6 +78,14 @@ class Lab:
     # Up and down.
 
     def up(self, count, password, topology, flags, pods=True):
+        self.prepare(count, password, topology, flags)
+        self.launch_all()
+        self.wait_ready()
+        if pods:
+            _each([lambda n=n: self.add_pod(f"p{n}", f"h{n}") for n in self.host_numbers()])
+
+    def prepare(self, count, password, topology, flags, wire="switch"):
+        """Hosts and underlay, nothing running on them yet. A password of "" is made up."""
         if self.state is not None or self._leftovers():
             raise netns.LabError(f"a lab is up (or left over) under {self.settings.folder}; "
                                  "`lab down` first")
@@ -88,17 +96,19 @@ class Lab:
         if password is not None:
             self.state["password_file"] = self._write_password("password", password)
         self._save()
-        underlay.build(self._ns("sw"), self._host_namespaces())
-        self._apply_faults()
+        if wire == "pair":
+            underlay.pair(self._host_namespaces())
+        else:
+            underlay.build(self._ns("sw"), self._host_namespaces())
+            self._apply_faults()
         for host in self.hosts():
             host.make()
             self._save()
+
+    def launch_all(self):
         for host in self.hosts():
             self.launch(host)
         self._save()
-        self.wait_ready()
-        if pods:
-            _each([lambda n=n: self.add_pod(f"p{n}", f"h{n}") for n in self.host_numbers()])
 
     def launch(self, host, password_file=None):
         peers = [n for n in self.host_numbers() if n != host.number]

@@ -17,9 +17,23 @@ def build(switch, hosts):
         netns.add(ns)
         netns.ip(switch, f"link add h{number} mtu {MTU} type veth peer name eth0 netns {ns}",
                  f"link set h{number} master br0 up")
-        netns.ip(ns, f"link set eth0 mtu {MTU}", f"addr add {address(number)}/24 dev eth0",
-                 "link set eth0 up")
-        netns.sysctl(ns, net__ipv4__ip_forward=1)
+        _set_uplink(number, ns)
+
+
+def pair(hosts):
+    """Two hosts on one wire, without a switch between them."""
+    for ns in hosts.values():
+        netns.add(ns)
+    netns.ip(hosts[1], f"link add eth0 mtu {MTU} type veth peer name eth0 mtu {MTU} "
+             f"netns {hosts[2]}")
+    for number, ns in hosts.items():
+        _set_uplink(number, ns)
+
+
+def _set_uplink(number, ns):
+    netns.ip(ns, f"link set eth0 mtu {MTU}", f"addr add {address(number)}/24 dev eth0",
+             "link set eth0 up")
+    netns.sysctl(ns, net__ipv4__ip_forward=1)
 
 
 def neighbours(topology, number, count):

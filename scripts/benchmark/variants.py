@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ways to join a pod on one host with a pod on another. Each is a context manager that gives the
+namespaces of the two pods and the address of the second; all run over the same wire."""
+import contextlib
+import dataclasses
+import os
+
+from netlab import lab as lab_of
+from netlab import netns, underlay
+
+PREFIX = "wf-b-"
+FOLDER = "/tmp/weft-bench"
+VXLAN_OVERHEAD = 50
+
+
+@dataclasses.dataclass(frozen=True)
+class Pods:
+    first: str
+    second: str
+    address: str  # of the second
+
+
+def settings():
+    made = lab_of.Settings(dict(os.environ, WEFT_LAB_DIR=FOLDER, WEFT_LAB_PREFIX=PREFIX))
+    return made
+
+
+@contextlib.contextmanager
+def running_lab(hosts, password, pods=True, wire="pair"):
+    """A lab of weavers; gives it before anything waits for readiness if `pods` is False."""
+    lab_of.Lab(settings()).down()
+    lab = lab_of.Lab(settings())
+    try:
+        lab.prepare(hosts, password, "full", [], wire if hosts == 2 else "switch")
+        if pods:
+            lab.launch_all()
+            lab.wait_ready()
+            for number in (1, 2):
+                lab.add_pod(f"p{number}", f"h{number}")
+        yield lab
+    finally:
+        lab.down()
+
+
+@contextlib.contextmanager
+def _bare(mtu):
+    """Two hosts without weaver, and two pods each behind a bridge of its host, without addresses."""
+    lab_of.Lab(settings()).down()
+    hosts = {n: f"{PREFIX}h{n}" for n in (1, 2)}
+    pods = {n: f"{PREFIX}p{n}" for n in (1, 2)}
+    try:
+        underlay.pair(hosts)
+        for n, ns in hosts.items():
+            netns.add(pods[n])
+            netns.ip(ns, "link add br0 type bridge", f"link set br0 mtu {mtu} up",
+                     f"link add vp{n} mtu {mtu} type veth peer name eth0 mtu {mtu} "
+                     f"netns {pods[n]}", f"link set vp{n} master br0 up")
+            netns.ip(pods[n], "link set eth0 up")
+        yield hosts, pods
+    finally:
+        for ns in [*pods.values(), *hosts.values()]:
+            netns.delete(ns)
+
+
+@contextlib.contextmanager
+def direct():
+    """No overlay: the hosts route between the pods."""
+    with _bare(underlay.MTU) as (hosts, pods):
+        for n, ns in hosts.items():
+            netns.ip(ns, f"addr add 10.40.{n}.1/24 dev br0",
+                     f"route add 10.40.{3 - n}.0/24 via {underlay.address(3 - n)}")
+            netns.ip(pods[n], f"addr add 10.40.{n}.2/24 dev eth0",
+                     f"route add default via 10.40.{n}.1")
+        yield Pods(pods[1], pods[2], "10.40.2.2")
+
+
+@contextlib.contextmanager
+def vxlan():
+    """The kernel's VXLAN, plain: the measure of all ratios."""
+    mtu = underlay.MTU - VXLAN_OVERHEAD
+    with _bare(mtu) as (hosts, pods):
+        for n, ns in hosts.items():
+            netns.ip(ns, f"link add ov0 type vxlan id 7 dstport 4789 dev eth0 local "
+                     f"{underlay.address(n)} remote {underlay.address(3 - n)}",
+                     f"link set ov0 mtu {mtu} master br0 up")
+            netns.ip(pods[n], f"addr add 10.40.0.{n}/16 dev eth0")
+        yield Pods(pods[1], pods[2], "10.40.0.2")
+
+
+@contextlib.contextmanager
+def _weft(password):
+    with running_lab(2, password) as lab:
+        first, second = lab.pod("p1"), lab.pod("p2")
+        yield Pods(first["netns"], second["netns"], second["address"].split("/")[0])
+
+
+def sleeve():
+    """Weft's sleeve overlay, encrypted."""
+    return _weft("bench")
+
+
+def sleeve_plain():
+    """Weft's sleeve overlay without a password."""
+    return _weft(None)
+
+
+ALL = {"direct": direct, "vxlan": vxlan, "sleeve": sleeve, "sleeve-plain": sleeve_plain}
