@@ -17,6 +17,9 @@ namespace weft::capture {
 // The largest frame that is taken off the interface; a longer one is dropped and counted.
 inline constexpr std::size_t kFrameMax = 65535;
 
+// MB; the same bound for --bufsz.
+inline constexpr int kBufferMbMax = 1024;
+
 struct Options {
   int buffer_mb = 8;  // the kernel's ring
 };

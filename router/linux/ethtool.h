@@ -20,8 +20,21 @@ struct Offloads {
   std::optional<bool> gro;
 };
 
-// With these an interface is handed whole frames only: checksums done, none above its MTU.
-inline constexpr Offloads kWholeFrames{.tx_checksum = false, .tso = false, .gso = false};
+// With these the kernel finishes frames before it hands them to the interface: checksums are done
+// and none is above the MTU.
+inline constexpr Offloads kWholeFrames{.rx_checksum = {},
+                                       .tx_checksum = false,
+                                       .scatter_gather = {},
+                                       .tso = false,
+                                       .gso = false,
+                                       .gro = {}};
+// And none is merged on arrival.
+inline constexpr Offloads kCaptureOffloads{.rx_checksum = {},
+                                           .tx_checksum = false,
+                                           .scatter_gather = {},
+                                           .tso = false,
+                                           .gso = false,
+                                           .gro = false};
 
 Result<Offloads> offloads(std::string_view link);
 // What the device does not know (EOPNOTSUPP) is passed over when it is to be switched off.

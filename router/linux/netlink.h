@@ -3,15 +3,19 @@
 // sockets of two namespaces works on both without entering either. Not for several threads.
 #pragma once
 
+#include <compare>
+#include <functional>
 #include <memory>
+#include <string_view>
 
 #include "base/result.h"
 #include "router/linux/netns.h"
 
-struct nl_sock;
-struct nl_msg;
+struct nlmsghdr;
 
 namespace weft::linux_net {
+
+class Request;  // internal/request.h
 
 // An interface's number; 0 is none. Numbers of different namespaces may be equal.
 struct IfIndex {
@@ -28,16 +32,18 @@ class Netlink {
   Netlink& operator=(Netlink&&) noexcept;
   ~Netlink();
 
-  // For this folder's own files.
-  nl_sock* socket() const;
-  // Sends a request (the message is freed) and waits for the kernel's yes or no.
-  Result<> call(nl_msg* request, std::string_view what);
-  // The Error of a failed libnl call, with the errno that the kernel gave.
-  Error failure(int nl_error, std::string_view what) const;
+  // For this folder's own files. `what` must be a literal: it becomes the Error's text.
+  // Sends a request and waits for the kernel's yes or no.
+  Result<> call(Request& request, std::string_view what);
+  // Sends a request for one object or, with NLM_F_DUMP, for all of a kind, and shows the answers.
+  // EAGAIN: what was listed changed meanwhile (collect() in internal/request.h asks again).
+  using Visit = std::function<void(nlmsghdr*)>;
+  Result<> query(Request& request, std::string_view what, const Visit& visit);
 
  private:
   struct State;
   explicit Netlink(std::unique_ptr<State> state);
+  Error failure(int nl_error, std::string_view what) const;
   std::unique_ptr<State> state_;
 };
 

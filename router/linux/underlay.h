@@ -19,8 +19,8 @@ struct UnderlayPath {
 
 // The way to `to`; system with ENETUNREACH if there is none.
 Result<UnderlayPath> underlay_path(Netlink& nl, Ipv4Addr to);
-// The smallest MTU among interfaces that carry a default route, else among all that are up and
-// neither loopback nor `except`; 1500 if there are none.
+// The smallest MTU among interfaces that carry a default route, else among all that are up, have
+// an IPv4 address and are neither loopback nor `except`; 1500 if there are none.
 Result<int> underlay_mtu(Netlink& nl, IfIndex except);
 // Every IPv4 address of this host but 127.0.0.0/8.
 Result<std::vector<Ipv4Addr>> local_addresses(Netlink& nl);
