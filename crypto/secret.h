@@ -22,7 +22,8 @@ class Secret {
 
   Secret() = default;
   explicit Secret(std::span<const Byte, N> bytes) {
-    for (std::size_t i = 0; i < N; ++i) bytes_[i] = bytes[i];
+    for (std::size_t i = 0; i < N; ++i)
+      bytes_[i] = bytes[i];
   }
   Secret(const Secret&) = delete;
   Secret& operator=(const Secret&) = delete;

@@ -15,6 +15,7 @@ IMPURE = re.compile(
 )
 CONFINED = {  # header prefix: folders that may include it
     "sodium": ("crypto",),
+    "intel-ipsec-mb": ("crypto",),
     "openssl/": ("plugin/kube",),
     "boost/asio": ("router/io",),
     "boost/beast": ("router/io",),

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crypto/packet_aead.h"
+
+#include <algorithm>
+
+#include <doctest/doctest.h>
+
+#include "base/rng.h"
+#include "crypto/kdf.h"
+
+using namespace weft;
+using namespace weft::crypto;
+
+namespace {
+
+Secret<32> random_key(Rng& rng) {
+  Secret<32> key;
+  rng.fill(key.fill());
+  return key;
+}
+
+}  // namespace
+
+TEST_CASE("packet aead: start: something is usable, each cipher once, and it passes its test") {
+  auto usable = usable_aeads();
+  REQUIRE_FALSE(usable.empty());
+  CHECK(usable.back().cipher == Cipher::chacha20_poly1305);
+  for (AeadChoice choice : usable)
+    CHECK(aead_self_test(choice));
+}
+
+TEST_CASE("packet aead: providers: they agree on every size and open each other's boxes") {
+  SeededRng rng(3);
+  for (std::size_t size : {0, 1, 15, 16, 17, 63, 64, 65, 255, 1400, 1500, 9000}) {
+    Secret<32> key = random_key(rng);
+    auto one = make_packet_aead(Cipher::aes_256_gcm, AeadProvider::ipsec_mb, key);
+    auto other = make_packet_aead(Cipher::aes_256_gcm, AeadProvider::sodium, key);
+    if (!one || !other) {
+      MESSAGE("skipped: this processor lacks one of the providers");
+      return;
+    }
+    Bytes text(size), aad(16);
+    AeadNonce nonce{};
+    rng.fill(text);
+    rng.fill(aad);
+    rng.fill(nonce);
+    Bytes a = text, b = text;
+    a.resize(size + kAeadTagSize);
+    b.resize(size + kAeadTagSize);
+    one->seal(nonce, aad, a);
+    other->seal(nonce, aad, b);
+    CHECK(a == b);
+    CHECK(one->open(nonce, aad, b));
+    CHECK(std::equal(text.begin(), text.end(), b.begin()));
+  }
+}
+
+TEST_CASE("packet aead: forgery: a change of text, tag, header, nonce or length does not open") {
+  SeededRng rng(4);
+  for (AeadChoice choice : usable_aeads()) {
+    auto aead = make_packet_aead(choice.cipher, choice.provider, random_key(rng));
+    Bytes aad(16), sealed(100 + kAeadTagSize);
+    AeadNonce nonce{};
+    aead->seal(nonce, aad, sealed);
+    auto opens = [&](Bytes box, Bytes header, AeadNonce n) {
+      return aead->open(n, header, box);
+    };
+    CHECK(opens(sealed, aad, nonce));
+    for (std::size_t i : {std::size_t{0}, std::size_t{99}, std::size_t{100}, sealed.size() - 1}) {
+      Bytes bad = sealed;
+      bad[i] ^= Byte{0x80};
+      CHECK_FALSE(opens(bad, aad, nonce));
+    }
+    Bytes other_header = aad;
+    other_header[3] = Byte{1};
+    CHECK_FALSE(opens(sealed, other_header, nonce));
+    AeadNonce other_nonce = nonce;
+    other_nonce[11] = Byte{1};
+    CHECK_FALSE(opens(sealed, aad, other_nonce));
+    CHECK_FALSE(opens({sealed.begin(), sealed.end() - 1}, aad, nonce));
+    CHECK_FALSE(opens(Bytes(3), aad, nonce));
+    CHECK_FALSE(opens({}, aad, nonce));
+  }
+}
+
+TEST_CASE("kdf: rfc 5869: test cases 1 and 2 come out") {
+  Bytes okm(42);
+  hkdf_sha256(*from_hex("0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b"),
+              *from_hex("000102030405060708090a0b0c"), *from_hex("f0f1f2f3f4f5f6f7f8f9"), okm);
+  CHECK(to_hex(okm) ==
+        "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865");
+  Bytes weave(36);
+  Bytes session, salt;
+  for (int i = 0; i < 32; ++i)
+    session.push_back(static_cast<Byte>(i));
+  for (int i = 0; i < 32; ++i)
+    salt.push_back(static_cast<Byte>(0x80 + i));
+  hkdf_sha256(session, salt, *from_hex("00007a9febb60c6e"), weave);
+  CHECK(to_hex(weave) ==
+        "ff043aea7aa8e2efddf93fc845986f3f75c0ccf491118c69733ef359723bd82493cf48d4");
+}
