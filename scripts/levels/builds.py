@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import subprocess
+import time
 
 from .tally import ROOT
 
@@ -22,7 +23,6 @@ class Config:
         return f"{ROOT}/build/{self.name}"
 
 
-RELEASE = Config("release", "g++", ("--buildtype=release", "-Dtests=false"))
 ASAN = Config("asan", "g++", (*SANITIZED, "-Db_sanitize=address,undefined"))
 FUZZ = Config("fuzz", "clang++-14", (*SANITIZED, "-Db_sanitize=address,undefined",
                                      "-Db_lundef=false", "-Dfuzz=true"))
@@ -46,8 +46,10 @@ def configure(config):
 
 def build(config, targets=()):
     """Builds everything, or only some targets (paths inside the build folder)."""
+    start = time.monotonic()
     configure(config)
     _run(["ninja", "-C", config.folder, "-j", JOBS, *targets])
+    print(f"{'build':7}{config.name:14}{'':48}{time.monotonic() - start:7.1f} s", flush=True)
 
 
 def executables(config):

@@ -38,8 +38,9 @@ def _add(tally, name, check):
 
 def tracked(*suffixes):
     """Files of the project: known to git and present."""
-    text = subprocess.run(["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard"],
-                          capture_output=True, text=True, check=True).stdout
+    text = subprocess.run(["git", "-c", "safe.directory=*", "-C", ROOT, "ls-files", "-co",
+                           "--exclude-standard"], capture_output=True, text=True,
+                          check=True).stdout
     return [path for path in text.splitlines()
             if path.endswith(suffixes) and os.path.isfile(f"{ROOT}/{path}")]
 

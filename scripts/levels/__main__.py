@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds and tests everything; the last line is "N passed, N failed" over all levels.
+
+The quick matrix runs style, g++ with ASan+UBSan, 5 s per fuzz target, and the namespace tests on
+the release build. --all adds clang, release builds, TSan, clang-tidy and 60 s per fuzz target."""
+import argparse
+import subprocess
+import sys
+import time
+
+from . import builds, fuzz, namespaces, programs, style
+from .tally import ROOT, Outcome, Tally
+
+LEVELS = ("style", "unit", "golden", "sim", "fuzz", "netns")
+PROGRAM_LEVELS = ("unit", "golden", "sim")
+
+
+def build_or_count(tally, levels, config, make):
+    """Runs make(); a build that fails is one failure of each level that needed it."""
+    try:
+        return make()
+    except builds.BuildFailed as failure:
+        for index, level in enumerate(levels):
+            tally.add(Outcome(level, config, "build", failed=1, note="does not build",
+                              log=str(failure) if index == 0 else ""))
+        return None
+
+
+def run_programs(tally, levels, configs):
+    wanted = [level for level in PROGRAM_LEVELS if level in levels]
+    for config in configs if wanted else ():
+        ready = build_or_count(tally, wanted, config.name, lambda c=config: builds.build(c) or True)
+        for level in wanted if ready else ():
+            if config is not builds.TSAN or level == "unit":
+                programs.run_suite(tally, config, level)
+
+
+def run_fuzz(tally, seconds):
+    targets = build_or_count(tally, ["fuzz"], "fuzz", fuzz.build)
+    if targets == {}:
+        print("fuzz   there are no tests of this level yet")
+    elif targets:
+        fuzz.run(tally, targets, seconds)
+
+
+def run_namespaces(tally, only_tests):
+    """The libraries' own tests that need namespaces, then the whole product's."""
+    if not only_tests and build_or_count(tally, ["netns"], "asan",
+                                         lambda: builds.build(builds.ASAN) or True):
+        programs.run_suite(tally, builds.ASAN, "netns")
+    start = time.monotonic()
+    done = subprocess.run([f"{ROOT}/scripts/build"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, errors="replace")
+    if done.returncode != 0:
+        tally.add(Outcome("netns", "release", "build", failed=1, log=done.stdout))
+        return
+    print(f"{'build':7}{'release':14}{'':48}{time.monotonic() - start:7.1f} s", flush=True)
+    namespaces.run(tally, "release", f"{ROOT}/build/bin", only_tests)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="test", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--all", action="store_true", help="the whole matrix")
+    parser.add_argument("--only", action="append", choices=LEVELS, metavar="LEVEL",
+                        help=f"only this level, may be repeated: {' '.join(LEVELS)}")
+    parser.add_argument("tests", nargs="*", help="with --only netns: only these programs")
+    options = parser.parse_args()
+    levels = options.only or LEVELS
+    tally = Tally()
+    if "style" in levels:
+        style.run(tally, with_tidy=options.all)
+    configs = [builds.ASAN]
+    if options.all:
+        configs += [builds.CLANG_ASAN, builds.GCC_RELEASE, builds.CLANG_RELEASE, builds.TSAN]
+    run_programs(tally, levels, configs)
+    if "fuzz" in levels:
+        run_fuzz(tally, 60 if options.all else 5)
+    if "netns" in levels:
+        run_namespaces(tally, options.tests)
+    print(tally.closing_line())
+    return 1 if tally.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
