@@ -35,9 +35,13 @@ struct InjectedFrame {  // an Ethernet frame for the local bridge
   std::size_t size = 0;
 };
 
-// Filled by the data plane, emptied by the driver with clear(), which keeps the memory.
+// Filled by the data plane, emptied by the driver with clear(), which keeps the memory. After
+// on_captured or on_datagram it must be neither emptied nor changed for another before flush():
+// datagrams are still being built in its arena.
 struct Output {
   Bytes arena;
+  std::size_t arena_used = 0;  // what lies behind is spare room
+  std::uint64_t batch = 0;     // counts clear()
   std::vector<Datagram> datagrams;
   std::vector<InjectedFrame> frames;
   // Rare events, for the peer and the log.
@@ -49,9 +53,9 @@ struct Output {
     gossip::LinkId link;
     std::string reason;
   };
-  std::vector<Control> control;                // send_overlay_control
-  std::vector<gossip::LinkId> established;     // on_overlay_established
-  std::vector<Failed> failed;                  // on_overlay_failed
+  std::vector<Control> control;             // send_overlay_control
+  std::vector<gossip::LinkId> established;  // on_overlay_established
+  std::vector<Failed> failed;               // on_overlay_failed
   std::vector<LogLine> log;
 
   ByteView bytes(const Datagram& d) const { return ByteView(arena).subspan(d.offset, d.size); }
@@ -79,7 +83,7 @@ struct Counters {
   // Why something was dropped.
   std::uint64_t dropped_no_route = 0, dropped_unknown_sender = 0, dropped_forged = 0,
                 dropped_replayed = 0, dropped_malformed = 0, dropped_too_big = 0,
-                dropped_no_address = 0, dropped_mac_conflict = 0;
+                dropped_no_address = 0, dropped_mac_conflict = 0, dropped_looped = 0;
 };
 
 struct LinkOverlayStatus {  // for `status connections` and the report
