@@ -9,7 +9,7 @@ import time
 from .tally import ROOT
 
 JOBS = os.environ.get("WEFT_JOBS", str(os.cpu_count() or 1))
-SANITIZED = ("--buildtype=plain", "-Doptimization=1", "-Dcpp_args=-g1")
+SANITIZED = ("--buildtype=plain", "-Doptimization=0", "-Dcpp_args=-g1")
 
 
 @dataclasses.dataclass(frozen=True)
