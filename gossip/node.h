@@ -100,7 +100,7 @@ class Node {
   const std::map<PeerName, PeerName>& unicast_routes() const;
   std::vector<PeerName> broadcast_hops(PeerName origin) const;  // established and symmetric
   std::vector<PeerName> known_peers() const;                    // ourselves included, sorted
-  bool reachable(PeerName peer) const;  // by gossip: a route over any links
+  bool reachable(PeerName peer) const;                          // by gossip: a route over any links
   MeshStatus status(TimePoint now) const;
 
  private:

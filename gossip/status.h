@@ -50,11 +50,11 @@ struct LinkStatus {
   LinkState state = LinkState::pending;
   PeerName peer;  // of a live connection
   std::string nickname;
-  bool encrypted = false;           // the overlay's traffic on this link
-  std::string error;                // why the last attempt failed
-  std::string target;               // as the operator gave it, if it is a direct target
-  std::optional<TimePoint> retry;   // of a failed or waiting target
-  bool retry_never = false;         // ourselves, or a name collision
+  bool encrypted = false;          // the overlay's traffic on this link
+  std::string error;               // why the last attempt failed
+  std::string target;              // as the operator gave it, if it is a direct target
+  std::optional<TimePoint> retry;  // of a failed or waiting target
+  bool retry_never = false;        // ourselves, or a name collision
   std::uint64_t attempts = 0;
 };
 

@@ -34,9 +34,10 @@ TEST_CASE("features: foreign encodings: other type ids and unknown keys are read
   auto features = parse_features(
       *from_hex("10fe018f040102fe019000010c010c000031fe01900003044e616d651137613a39663a65623a62363a"
                 "30633a3665"
-                "0363707005582d4e65770131"));
+                "084e69636b4e616d650363707005582d4e65770131"));
   REQUIRE(features.has_value());
-  CHECK(*features == FeatureMap{{"Name", "7a:9f:eb:b6:0c:6e"}, {"cpp", "X-New"}});
+  CHECK(*features ==
+        FeatureMap{{"Name", "7a:9f:eb:b6:0c:6e"}, {"NickName", "cpp"}, {"X-New", "1"}});
 }
 
 TEST_CASE("features: round trip: what is written is read") {

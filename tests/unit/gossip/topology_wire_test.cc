@@ -173,9 +173,9 @@ TEST_CASE("topology: hostile input: no prefix and no single wrong byte makes it 
 }
 
 TEST_CASE("topology: short ids: 13 to 16 bits count as none, more are refused") {
-  auto with_short_id = [](std::string_view value) {
+  auto with_short_id = [](std::string_view size, std::string_view value) {
     std::string hex(kPeerDefinition);
-    hex += "0fff820106000000000002" + std::string("04") + std::string(value) + "0101";
+    hex += std::string(size) + "ff82010600000000000204" + std::string(value) + "0101";
     hex +=
         "000dff85020102ff860001ff8400005bff8303010111636f6e6e656374696f6e53756d6d61727901ff8400"
         "010401084e616d6542797465010a00010d52656d6f746554435041646472010c0001084f7574626f756e64"
@@ -183,9 +183,10 @@ TEST_CASE("topology: short ids: 13 to 16 bits count as none, more are refused") 
         "04ff860000";
     return parse_topology(*from_hex(hex));
   };
-  CHECK(with_short_id("fe0fff").value().at(0).short_id == ShortId::make(0xfff));
-  CHECK(with_short_id("fe1000").value().at(0).short_id == std::nullopt);
-  CHECK(with_short_id("feffff").value().at(0).short_id == std::nullopt);
+  CHECK(with_short_id("11", "fe0fff").value().at(0).short_id == ShortId::make(0xfff));
+  CHECK(with_short_id("11", "fe1000").value().at(0).short_id == std::nullopt);
+  CHECK(with_short_id("11", "feffff").value().at(0).short_id == std::nullopt);
+  CHECK_FALSE(with_short_id("12", "fd010000").has_value());
 }
 
 TEST_CASE("topology: limits: too many peers and too long texts are refused") {

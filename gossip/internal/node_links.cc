@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+// Links of the node: from accept or dial through the introduction into the connection table, and
+// out of it again.
+#include <algorithm>
+#include <utility>
+
+#include "gossip/internal/node_core.h"
+
+namespace weft::gossip {
+
+std::optional<LinkId> Node::Core::on_accept(TimePoint now, Endpoint local, Endpoint remote,
+                                            Effects& out) {
+  if (!accepts_.take(now)) {
+    out.emplace_back(LogLine{LogLevel::debug, "mesh", "", remote.text(),
+                             "connection not accepted: too many in a short time"});
+    return std::nullopt;
+  }
+  LinkId id{++last_link_};
+  auto& link =
+      links_.try_emplace(id, PeerLink{.id = id, .local = local, .remote = remote}).first->second;
+  open_stream(now, link, out);
+  return id;
+}
+
+void Node::Core::on_dialled(TimePoint now, LinkId id, Endpoint local, Effects& out) {
+  auto* link = find(id);
+  if (link == nullptr || !link->outbound || link->stream) return;
+  link->local = local;
+  open_stream(now, *link, out);
+}
+
+void Node::Core::on_dial_failed(TimePoint now, LinkId id, std::string_view reason, Effects& out) {
+  auto* link = find(id);
+  if (link == nullptr || !link->outbound || link->stream) return;
+  log(LogLevel::info, *link, "dial failed: " + std::string(reason), out);
+  connector.on_dial_failed(now, link->remote, reason);
+  connector_due = true;
+  links_.erase(id);
+}
+
+void Node::Core::on_bytes(TimePoint now, LinkId id, ByteView bytes, Effects& out) {
+  auto* link = find(id);
+  if (link == nullptr || !link->stream) return;
+  link->stream->feed(bytes);
+  pump(now, id, out);
+}
+
+void Node::Core::on_drained(TimePoint now, LinkId id, Effects& out) {
+  auto* link = find(id);
+  if (link == nullptr) return;
+  link->unsent = 0;
+  link->draining = false;
+  drain(now, *link, out);
+}
+
+void Node::Core::on_closed(TimePoint now, LinkId id, std::string_view reason, Effects& out) {
+  auto* link = find(id);
+  if (link == nullptr) return;
+  if (!link->stream) return on_dial_failed(now, id, reason, out);
+  auto text = link->stream->explain_close(reason);
+  if (link->ready && now - link->ready_since < kRefusedWithin) {
+    text +=
+        " (right after the introduction: perhaps its connection limit is reached, or it has "
+        "another connection to us)";
+  }
+  close_link(now, id, LinkEnding{.reason = text, .by_peer = true}, out);
+}
+
+void Node::Core::on_overlay_established(TimePoint now, LinkId id) {
+  auto* link = find(id);
+  if (link == nullptr || !link->ready || link->established) return;
+  link->established = true;
+  topology.establish_connection(link->theirs->name);
+  request_routes(now);
+  schedule_own_update(now, link->theirs->name);
+}
+
+void Node::Core::close_link(TimePoint now, LinkId id, LinkEnding ending, Effects& out) {
+  auto found = links_.find(id);
+  if (found == links_.end()) return;
+  auto link = std::move(found->second);
+  links_.erase(found);
+  log(ending.duplicate ? LogLevel::debug : LogLevel::info, link,
+      "connection closed: " + ending.reason, out);
+  if (!ending.by_peer) out.emplace_back(Close{id});
+  if (!ending.ourselves) ++terminations_;
+  if (link.ready) remove_from_table(now, link, ending, out);
+  if (link.outbound) {
+    connector.on_terminated(now, link.remote,
+                            {.error = ending.reason,
+                             .never_retry = ending.never_retry,
+                             .peer = link.theirs ? link.theirs->name : PeerName()});
+  } else if (!ending.duplicate && !ending.ourselves && !(link.ready && ending.by_peer)) {
+    remember_failed_inbound(now, link, ending);
+  }
+  connector_due = true;
+}
+
+PeerLink* Node::Core::find(LinkId id) {
+  auto found = links_.find(id);
+  return found == links_.end() ? nullptr : &found->second;
+}
+
+PeerLink* Node::Core::neighbour(PeerName peer) {
+  auto found = table_.find(peer);
+  return found == table_.end() ? nullptr : find(found->second);
+}
+
+void Node::Core::open_stream(TimePoint now, PeerLink& link, Effects& out) {
+  link.conn_id = rng_.next();
+  link.we_trust = trusts(link.remote.ip);
+  LinkOptions options{.outbound = link.outbound,
+                      .password = config.password,
+                      .features = to_features(introduction(link))};
+  if (config.password) options.keys = crypto::KeyPair::generate(rng_);
+  Bytes header;
+  link.stream.emplace(now, std::move(options), header);
+  emit(link, std::move(header), out);
+}
+
+void Node::Core::pump(TimePoint now, LinkId id, Effects& out) {
+  // The link is looked up anew for each step: any message may end it.
+  for (auto* link = find(id); link != nullptr; link = find(id)) {
+    Bytes reply;
+    auto event = link->stream->next(now, reply);
+    if (!reply.empty()) emit(*link, std::move(reply), out);
+    if (link->stream->failed()) {
+      return close_link(now, id, LinkEnding{.reason = link->stream->error()}, out);
+    }
+    if (!event) return;
+    if (const auto* introduced = std::get_if<Link::Introduced>(&*event)) {
+      on_introduced(now, *link, introduced->features, out);
+    } else if (const auto* message = std::get_if<Link::Message>(&*event)) {
+      on_message(now, *link, message->body, out);
+    }
+  }
+}
+
+void Node::Core::on_introduced(TimePoint now, PeerLink& link, const FeatureMap& features,
+                               Effects& out) {
+  auto read = read_introduction(features);
+  if (const auto* refusal = std::get_if<Refusal>(&read)) {
+    return close_link(now, link.id, LinkEnding{.reason = refusal->reason}, out);
+  }
+  link.theirs = std::get<Introduction>(std::move(read));
+  link.conn_uid = link.conn_id ^ link.theirs->conn_id;
+  if (auto refused = refuse(now, link, *link.theirs)) {
+    return close_link(now, link.id, *refused, out);
+  }
+  if (make_room(now, link, out)) add_to_table(now, link, out);
+}
+
+std::optional<LinkEnding> Node::Core::refuse(TimePoint now, const PeerLink& link,
+                                             const Introduction& theirs) {
+  auto ours = introduction(link);
+  auto refusal =
+      check_encounter({.ours = ours, .theirs = theirs, .local = link.local, .remote = link.remote});
+  if (refusal) {
+    if (refusal->never_retry && !refusal->ourselves) collision_ = {now, refusal->reason};
+    return LinkEnding{.reason = refusal->reason,
+                      .never_retry = refusal->never_retry,
+                      .ourselves = refusal->ourselves};
+  }
+  if (!link.accept_new && topology.find(theirs.name) == nullptr) {
+    return LinkEnding{.reason = "Found unknown remote name: " + theirs.name.text() + " at " +
+                                link.remote.text()};
+  }
+  return std::nullopt;
+}
+
+bool Node::Core::make_room(TimePoint now, PeerLink& link, Effects& out) {
+  auto peer = link.theirs->name;
+  if (auto* other = neighbour(peer)) {
+    auto reason = "Multiple connections to " + display_name(peer, link.theirs->nickname) +
+                  " added to " + display_name(config.name, config.nickname);
+    // A peer that was started anew cannot be at the other end of the old link.
+    bool restarted = link.theirs->uid != other->theirs->uid;
+    bool wins = restarted || link.conn_uid < other->conn_uid;
+    // Equal numbers mean that something is badly wrong: neither is to be trusted.
+    if (wins || link.conn_uid == other->conn_uid) {
+      close_link(now, other->id, LinkEnding{.reason = reason, .duplicate = true}, out);
+    }
+    if (!wins) {
+      close_link(now, link.id, LinkEnding{.reason = reason, .duplicate = true}, out);
+      return false;
+    }
+  }
+  if (config.conn_limit != 0 && table_.size() >= config.conn_limit) {
+    close_link(now, link.id,
+               LinkEnding{.reason = "connection limit (" + std::to_string(config.conn_limit) +
+                                    ") reached on this host"},
+               out);
+    return false;
+  }
+  return true;
+}
+
+void Node::Core::add_to_table(TimePoint now, PeerLink& link, Effects& out) {
+  const auto& theirs = *link.theirs;
+  const auto* known = topology.find(theirs.name);
+  bool restarted = known != nullptr && known->uid != theirs.uid;
+  bool was_reachable = routes.unicast().count(theirs.name) != 0;
+  topology.introduce({.name = theirs.name,
+                      .nickname = theirs.nickname,
+                      .uid = theirs.uid,
+                      .short_id = theirs.short_id});
+  topology.add_connection(
+      {.peer = theirs.name, .remote_address = link.remote.text(), .outbound = link.outbound});
+  table_[theirs.name] = link.id;
+  link.ready = true;
+  link.ready_since = now;
+
+  LinkReady ready{.link = link.id,
+                  .peer = theirs.name,
+                  .nickname = theirs.nickname,
+                  .conn_uid = link.conn_uid,
+                  .outbound = link.outbound,
+                  .local = link.local,
+                  .remote = link.remote,
+                  .overlays = theirs.overlays};
+  // Overlay traffic goes in the clear only where both ends trust the network between them.
+  if (link.stream->key() && !(link.we_trust && theirs.trusted)) {
+    ready.overlay_key = link.stream->key();
+    link.overlay_encrypted = true;
+  }
+  log(LogLevel::info, link, "connection added", out);
+  out.emplace_back(std::move(ready));
+  if (link.outbound) connector.on_connected(link.remote, theirs.name);
+  std::erase_if(failed_inbound_, [&](const FailedInbound& failed) {
+    return failed.status.address.ip == link.remote.ip || failed.status.peer == theirs.name;
+  });
+  mend_short_id(now);
+  request_routes(now);
+  schedule_own_update(now, theirs.name);
+  connector_due = true;
+  if (restarted || !was_reachable) send_everything(now, link, out);
+}
+
+void Node::Core::remove_from_table(TimePoint now, const PeerLink& link, const LinkEnding& ending,
+                                   Effects& out) {
+  table_.erase(link.theirs->name);
+  topology.remove_connection(link.theirs->name);
+  out.emplace_back(LinkGone{.link = link.id, .peer = link.theirs->name});
+  if (ending.duplicate) {
+    // The surviving link is about to take its place: do not drop what we know of the peer.
+    if (!collect_at_) collect_at_ = now + kCollectDelay;
+  } else {
+    collect_peers(now, out);
+  }
+  request_routes(now);
+  schedule_own_update(now, config.name);
+}
+
+void Node::Core::remember_failed_inbound(TimePoint now, const PeerLink& link,
+                                         const LinkEnding& ending) {
+  LinkStatus status{.address = link.remote, .state = LinkState::failed, .error = ending.reason};
+  if (link.theirs) {
+    status.peer = link.theirs->name;
+    status.nickname = link.theirs->nickname;
+  }
+  // A peer that tries again and again is one entry, the latest.
+  std::erase_if(failed_inbound_, [&](const FailedInbound& old) {
+    return old.status.address.ip == status.address.ip && old.status.error == status.error;
+  });
+  failed_inbound_.push_back({now, std::move(status)});
+  if (failed_inbound_.size() > kFailedInboundMax) failed_inbound_.pop_front();
+}
+
+Introduction Node::Core::introduction(const PeerLink& link) const {
+  return {.name = config.name,
+          .nickname = config.nickname,
+          .uid = config.uid,
+          .conn_id = link.conn_id,
+          .short_id = topology.self().short_id,
+          .trusted = link.we_trust,
+          .overlays = config.overlays};
+}
+
+bool Node::Core::trusts(Ipv4Addr address) const {
+  return std::any_of(config.trusted_subnets.begin(), config.trusted_subnets.end(),
+                     [&](const Cidr& subnet) { return subnet.contains(address); });
+}
+
+void Node::Core::log(LogLevel level, const PeerLink& link, std::string text, Effects& out) const {
+  auto peer = link.theirs ? display_name(link.theirs->name, link.theirs->nickname) : std::string();
+  out.emplace_back(LogLine{level, "mesh", std::move(peer), link.remote.text(), std::move(text)});
+}
+
+}  // namespace weft::gossip

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// Time in the node: periodic gossip, deferred updates and routes, garbage collection, the limits
+// of links, and the connector's turn.
+#include <algorithm>
+#include <utility>
+
+#include "gossip/internal/node_core.h"
+
+namespace weft::gossip {
+
+namespace {
+
+bool due(std::optional<TimePoint> at, TimePoint now) {
+  return at && *at <= now;
+}
+
+}  // namespace
+
+void Node::Core::start(TimePoint now) {
+  if (started_) return;
+  started_ = true;
+  gossip_at_ = now + kGossipInterval;
+}
+
+void Node::Core::on_deadline(TimePoint now, Effects& out) {
+  tend_links(now, out);
+  if (due(collect_at_, now)) collect_peers(now, out);
+  if (due(routes_at_, now)) settle_routes(now, out);
+  if (due(own_update_at_, now)) {
+    own_update_at_.reset();
+    Datum datum{.peers = std::exchange(own_update_about_, {})};
+    gossip_to_some(now, to_string(Channel::topology), PeerName(), datum, out);
+  }
+  if (due(gossip_at_, now)) gossip_periodically(now, out);
+  // The connector keeps clocks of its own.
+  if (due(connector.next_deadline(), now)) connector_due = true;
+}
+
+std::optional<TimePoint> Node::Core::next_deadline() const {
+  auto next = earliest(earliest(gossip_at_, own_update_at_), earliest(collect_at_, routes_at_));
+  next = earliest(next, connector.next_deadline());
+  for (const auto& [id, link] : links_) {
+    if (link.stream) next = earliest(next, link.stream->next_deadline());
+  }
+  return next;
+}
+
+void Node::Core::finish(TimePoint now, Effects& out) {
+  while (!overfull_.empty()) {
+    auto id = *overfull_.begin();
+    overfull_.erase(overfull_.begin());
+    close_link(now, id, {.reason = "the peer does not read what it is sent"}, out);
+  }
+  if (std::exchange(connector_due, false)) run_connector(now, out);
+}
+
+void Node::Core::schedule_own_update(TimePoint now, PeerName about) {
+  own_update_about_.insert(about);
+  own_update_about_.insert(config.name);
+  if (!own_update_at_) own_update_at_ = now + kOwnUpdateDelay;
+}
+
+void Node::Core::request_routes(TimePoint now) {
+  if (!routes_at_) routes_at_ = now + kRoutesDelay;
+}
+
+void Node::Core::settle_routes(TimePoint now, Effects& out) {
+  if (!routes_at_) return;
+  routes_at_.reset();
+  if (routes.recalculate(topology.peers())) out.emplace_back(RoutesChanged{});
+  connector_due = true;
+  for (auto& [except, peers] : std::exchange(relays_, {})) {
+    gossip_to_some(now, to_string(Channel::topology), except, Datum{.peers = std::move(peers)},
+                   out);
+  }
+}
+
+void Node::Core::collect_peers(TimePoint now, Effects& out) {
+  collect_at_.reset();
+  auto gone = topology.collect();
+  if (gone.empty()) return;
+  for (auto peer : gone) {
+    out.emplace_back(LogLine{LogLevel::info, "mesh", peer.text(), "", "peer removed: unreachable"});
+    out.emplace_back(PeerGone{peer});
+  }
+  mend_short_id(now);
+  request_routes(now);
+}
+
+void Node::Core::mend_short_id(TimePoint now) {
+  if (topology.reassign_short_id(rng_)) schedule_own_update(now, config.name);
+}
+
+void Node::Core::gossip_periodically(TimePoint now, Effects& out) {
+  gossip_at_ = now + kGossipInterval;
+  for (auto channel : own_channels()) {
+    gossip_to_some(now, channel, PeerName(), Datum{.everything = true}, out);
+  }
+}
+
+void Node::Core::tend_links(TimePoint now, Effects& out) {
+  std::vector<LinkId> late;
+  for (const auto& [id, link] : links_) {
+    if (link.stream && due(link.stream->next_deadline(), now)) late.push_back(id);
+  }
+  for (auto id : late) {
+    auto* link = find(id);
+    if (link == nullptr) continue;
+    Bytes heartbeat;
+    link->stream->on_deadline(now, heartbeat);
+    if (!heartbeat.empty()) emit(*link, std::move(heartbeat), out);
+    if (link->stream->failed()) close_link(now, id, {.reason = link->stream->error()}, out);
+  }
+}
+
+void Node::Core::run_connector(TimePoint now, Effects& out) {
+  rediscover();
+  auto plan = connector.plan(now, surroundings());
+  for (auto& host : plan.resolve)
+    out.emplace_back(Resolve{std::move(host)});
+  for (auto to : plan.dial) {
+    LinkId id{++last_link_};
+    links_.try_emplace(
+        id,
+        PeerLink{.id = id, .outbound = true, .remote = to, .accept_new = connector.is_direct(to)});
+    out.emplace_back(Dial{id, to});
+  }
+}
+
+Connector::Surroundings Node::Core::surroundings() const {
+  Connector::Surroundings around{.connections = table_.size(), .discovered = discovered_};
+  for (const auto& [peer, id] : table_) {
+    const auto& link = links_.at(id);
+    around.peers.insert(peer);
+    around.remotes.insert(link.remote);
+    if (!link.outbound) around.inbound_ips.insert(link.remote.ip);
+  }
+  return around;
+}
+
+void Node::Core::rediscover() {
+  if (!config.discovery || discovered_revision_ == topology.revision()) return;
+  discovered_revision_ = topology.revision();
+  discovered_.clear();
+  for (const auto& [name, record] : topology.peers()) {
+    if (name == config.name) continue;
+    for (const auto& connection : record.connections) {
+      if (connection.peer == config.name || table_.count(connection.peer) != 0) continue;
+      auto address = Endpoint::parse(connection.remote_address);
+      if (!address) continue;
+      // Whoever dialled the reporter did so from a passing port; it listens on the usual one.
+      if (!connection.outbound) address->port = config.port;
+      discovered_.emplace(*address, connection.peer);
+    }
+    if (discovered_.size() >= kDiscoveredMax) break;
+  }
+}
+
+}  // namespace weft::gossip
