@@ -2,6 +2,7 @@
 #include "router/daemon/api_ipam.h"
 
 #include <array>
+#include <limits>
 
 #include <nlohmann/json.hpp>
 
@@ -35,14 +36,26 @@ std::optional<std::string> parse_ident(const ApiCall& call) {
   return std::nullopt;
 }
 
+// Ranges end before 2^32: no subnet of ours lies there, and its end would not be an address.
+bool reaches_end(Cidr cidr) {
+  return cidr.first().value + cidr.size() > std::numeric_limits<std::uint32_t>::max();
+}
+
 // The subnet in the path, or the default one if the path ends before; nothing after an answer.
 std::optional<Cidr> parse_subnet(const ApiCall& call) {
-  if (call.path.size() < 3) return call.control.ipam_config().default_subnet;
+  const ipam::AllocatorConfig& config = call.control.ipam_config();
+  if (call.path.size() < 3) return config.default_subnet;
   const std::string text = call.path[1] + "/" + call.path[2];
   const auto subnet = Cidr::parse_subnet(text);
-  if (subnet) return *subnet;
-  call.reply(error_reply(400, std::string(subnet.error().what) + ": " + text));
-  return std::nullopt;
+  if (!subnet) {
+    call.reply(error_reply(400, std::string(subnet.error().what) + ": " + text));
+    return std::nullopt;
+  }
+  if (reaches_end(*subnet)) {
+    call.reply(error_reply(400, "range " + text + " out of bounds: " + config.universe.text()));
+    return std::nullopt;
+  }
+  return *subnet;
 }
 
 // What Weave answers when the caller gave up, or the peer gives its space away.

@@ -6,6 +6,13 @@
 #include "router/daemon/log.h"
 
 namespace weft::daemon {
+namespace {
+
+// Path-MTU news make the data plane send probes, which may make news; more rounds than this in one
+// go would be a fault.
+constexpr int kPathMtuRoundsMax = 8;
+
+}  // namespace
 
 Engine::Engine(Parts parts)
     : parts_(std::move(parts)), timer_(parts_.loop, [this] { on_timer(); }) {}
@@ -24,9 +31,17 @@ void Engine::with_peer(const PeerCall& call) {
 void Engine::with_packets(const PacketCall& call) {
   TimePoint now = parts_.loop.now();
   call(now, output_);
-  packets_->send(now, output_);
-  pass_on_events();
-  output_.clear();
+  std::vector<PathMtu> news;
+  for (int round = 0; round < kPathMtuRoundsMax; ++round) {
+    parts_.dataplane.flush(now, output_);
+    packets_->send(output_, news);
+    pass_on_events();
+    output_.clear();
+    if (news.empty()) break;
+    for (const PathMtu& n : std::exchange(news, {})) {
+      parts_.dataplane.on_path_mtu(now, n.link, n.mtu, output_);
+    }
+  }
   arm();
 }
 

@@ -10,10 +10,6 @@ namespace {
 
 // Frames taken from the bridge before the loop looks at anything else.
 constexpr std::size_t kFrameBatchMax = 256;
-// Path-MTU news make the data plane send probes, which may make news; more rounds than this in one
-// go would be a fault.
-constexpr int kPathMtuRoundsMax = 8;
-
 std::string describe_frame(ByteView frame) {
   if (frame.size() < packet::kEthernetHeaderSize) return "a frame without a header";
   return packet::source_mac(frame).text() + " to " + packet::destination_mac(frame).text() + ", " +
@@ -43,22 +39,6 @@ Result<> PacketDriver::open_capture(const std::string& interface, int buffer_mb)
   return {};
 }
 
-void PacketDriver::send(TimePoint now, dataplane::Output& out) {
-  if (packet_debug_) debug(out);
-  send_once(out);
-  for (int round = 0; !path_mtus_.empty() && round < kPathMtuRoundsMax; ++round) {
-    out.datagrams.clear();
-    out.frames.clear();
-    out.arena.clear();
-    for (const PathMtu& news : std::exchange(path_mtus_, {})) {
-      dataplane_.on_path_mtu(now, news.link, news.mtu, out);
-    }
-    dataplane_.flush(now, out);
-    send_once(out);
-  }
-  path_mtus_.clear();
-}
-
 CaptureStatus PacketDriver::capture_status() {
   if (!capture_) return {.interface = "no overlay bridge"};
   capture::Counters counters = capture_->counters();
@@ -72,7 +52,6 @@ void PacketDriver::on_frames() {
   engine_.with_packets([this](TimePoint now, dataplane::Output& out) {
     auto taken = capture_->read_batch(
         kFrameBatchMax, [&](ByteView frame) { dataplane_.on_captured(now, frame, out); });
-    dataplane_.flush(now, out);
     if (taken) return;
     log(LogLevel::error, "capture",
         "frames can no longer be read from " + capture_->interface() + ": " +
@@ -86,11 +65,11 @@ void PacketDriver::on_datagrams(std::span<const io::ReceivedDatagram> batch) {
     for (const io::ReceivedDatagram& datagram : batch) {
       dataplane_.on_datagram(now, datagram.from, datagram.bytes, out);
     }
-    dataplane_.flush(now, out);
   });
 }
 
-void PacketDriver::send_once(const dataplane::Output& out) {
+void PacketDriver::send(const dataplane::Output& out, std::vector<PathMtu>& news) {
+  if (packet_debug_) debug(out);
   if (!out.frames.empty() && capture_) {
     frames_.clear();
     for (const dataplane::InjectedFrame& frame : out.frames)
@@ -103,7 +82,7 @@ void PacketDriver::send_once(const dataplane::Output& out) {
     datagrams_.push_back({.to = d.to, .from = d.local, .df = d.df, .bytes = out.bytes(d)});
   }
   udp_->send(datagrams_, [&](std::size_t index, int path_mtu) {
-    path_mtus_.push_back({.link = out.datagrams[index].link, .mtu = path_mtu});
+    news.push_back({.link = out.datagrams[index].link, .mtu = path_mtu});
   });
 }
 

@@ -17,6 +17,11 @@ namespace weft::daemon {
 
 class Engine;
 
+struct PathMtu {  // a datagram of `link` was too big; its path carries IP packets of `mtu`
+  gossip::LinkId link;
+  int mtu = 0;
+};
+
 class PacketDriver {
  public:
   PacketDriver(io::EventLoop& loop, Engine& engine, dataplane::Dataplane& dataplane,
@@ -27,14 +32,13 @@ class PacketDriver {
 
   Result<> open_udp(Endpoint at);
   Result<> open_capture(const std::string& interface, int buffer_mb);
-  // Sends what the data plane put out, and what it answers to path-MTU news on the way.
-  void send(TimePoint now, dataplane::Output& out);
+  // Sends what the data plane put out; what did not fit its path is appended to `news`.
+  void send(const dataplane::Output& out, std::vector<PathMtu>& news);
   CaptureStatus capture_status();
 
  private:
   void on_frames();
   void on_datagrams(std::span<const io::ReceivedDatagram> batch);
-  void send_once(const dataplane::Output& out);
   void debug(const dataplane::Output& out) const;
 
   io::EventLoop& loop_;
@@ -47,11 +51,6 @@ class PacketDriver {
   // Reused between batches, so that a packet costs no allocation.
   std::vector<io::OutgoingDatagram> datagrams_;
   std::vector<ByteView> frames_;
-  struct PathMtu {
-    gossip::LinkId link;
-    int mtu;
-  };
-  std::vector<PathMtu> path_mtus_;
 };
 
 }  // namespace weft::daemon
