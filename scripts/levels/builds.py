@@ -9,7 +9,7 @@ import time
 from .tally import ROOT
 
 JOBS = os.environ.get("WEFT_JOBS", str(os.cpu_count() or 1))
-SANITIZED = ("--buildtype=plain", "-Doptimization=0", "-Dcpp_args=-g1")
+SANITIZED = ("--buildtype=debug",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,8 +24,9 @@ class Config:
 
 
 ASAN = Config("asan", "g++", (*SANITIZED, "-Db_sanitize=address,undefined"))
-FUZZ = Config("fuzz", "clang++-14", (*SANITIZED, "-Db_sanitize=address,undefined",
-                                     "-Db_lundef=false", "-Dfuzz=true"))
+FUZZ = Config("fuzz", "clang++-14",
+              (*SANITIZED, "-Doptimization=1", "-Db_sanitize=address,undefined",
+               "-Db_lundef=false", "-Dfuzz=true"))
 CLANG_ASAN = Config("clang-asan", "clang++-14",
                     (*SANITIZED, "-Db_sanitize=address,undefined", "-Db_lundef=false"))
 GCC_RELEASE = Config("gcc-release", "g++", ("--buildtype=release",))
