@@ -109,6 +109,7 @@ Result<> settle_bridge(Netlink& nl, const BridgeSpec& spec, const Link& bridge) 
   }
   if (auto done = refuse_router_advertisements(spec.bridge); !done) return done;
   if (auto done = quicken_arp(spec.bridge); !done) return done;
+  if (auto done = keep_other_addresses(spec.bridge); !done) return done;
   return set_link_up(nl, bridge.index);
 }
 

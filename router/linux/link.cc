@@ -141,15 +141,6 @@ Result<> delete_link_if_present(Netlink& nl, std::string_view name) {
   return done;
 }
 
-Result<IfIndex> create_dummy(Netlink& nl, std::string_view name) {
-  if (auto made = create_link(nl, name, "dummy", "cannot create a dummy interface"); !made) {
-    return made.error();
-  }
-  const auto link = find_link(nl, name);
-  if (!link) return link.error();
-  return link->index;
-}
-
 bool valid_link_name(std::string_view name) {
   return !name.empty() && name.size() < IFNAMSIZ && name != "." && name != ".." &&
          std::none_of(name.begin(), name.end(), [](char c) {

@@ -45,7 +45,6 @@ Result<> move_link(Netlink& nl, IfIndex link, const NetNs& to);
 Result<> delete_link(Netlink& nl, IfIndex link);
 // Absent is a success.
 Result<> delete_link_if_present(Netlink& nl, std::string_view name);
-Result<IfIndex> create_dummy(Netlink& nl, std::string_view name);
 
 // 1 to 15 characters, none of them '/', ':', blank or control, and not "." or "..".
 bool valid_link_name(std::string_view name);

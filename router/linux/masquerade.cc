@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "router/linux/masquerade.h"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 namespace weft::linux_net {
@@ -47,6 +49,21 @@ json verdict(const char* word) {
   return {{word, nullptr}};
 }
 
+// The kernel refuses intervals that overlap; neighbours make a smaller set as one.
+std::vector<IpRange> merged(std::vector<IpRange> ranges) {
+  std::erase_if(ranges, [](const IpRange& r) { return r.empty(); });
+  std::sort(ranges.begin(), ranges.end());
+  std::vector<IpRange> out;
+  for (const IpRange& r : ranges) {
+    if (!out.empty() && r.start <= out.back().end) {
+      out.back().end = std::max(out.back().end, r.end);
+    } else {
+      out.push_back(r);
+    }
+  }
+  return out;
+}
+
 // Collects the commands of one transaction.
 class Transaction {
  public:
@@ -76,19 +93,17 @@ class Transaction {
            {"expr", std::move(expression)}}}});
   }
 
-  void set_of_ranges(const char* name, const std::vector<IpRange>& ranges) {
+  void set_of_ranges(const char* name, std::vector<IpRange> ranges) {
     json elements = json::array();
-    for (const IpRange& r : ranges) {
-      for (const Cidr& c : r.cidrs())
-        elements.push_back(prefix(c));
+    for (const IpRange& r : merged(std::move(ranges))) {
+      const Ipv4Addr last{r.end.value - 1};
+      elements.push_back({{"range", {r.start.text(), last.text()}}});
     }
     json set{{"family", "ip"},
              {"table", kNftTable},
              {"name", name},
              {"type", "ipv4_addr"},
-             {"flags", {"interval"}},
-             // Neighbouring ranges of the ring become one.
-             {"auto-merge", true}};
+             {"flags", {"interval"}}};
     if (!elements.empty()) set["elem"] = std::move(elements);
     add({{"set", std::move(set)}});
   }

@@ -81,11 +81,11 @@ Result<> Netlink::query(Request& request, std::string_view what, const Visit& vi
   nlmsg_hdr(request.message())->nlmsg_seq = NL_AUTO_SEQ;
   nl_socket_modify_cb(state_->socket, NL_CB_VALID, NL_CB_CUSTOM, &on_answer,
                       const_cast<Visit*>(&visit));
-  // Without this libnl asks for an acknowledgement too, and leaves it in the socket.
-  nl_socket_disable_auto_ack(state_->socket);
   int rc = nl_send_auto(state_->socket, request.message());
+  // One object is followed by an acknowledgement, a list by its own end.
+  const bool list = (nlmsg_hdr(request.message())->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
   if (rc >= 0) rc = nl_recvmsgs_default(state_->socket);
-  nl_socket_enable_auto_ack(state_->socket);
+  if (rc >= 0 && !list) rc = nl_wait_for_ack(state_->socket);
   nl_socket_modify_cb(state_->socket, NL_CB_VALID, NL_CB_DEFAULT, nullptr, nullptr);
   if (rc == -NLE_DUMP_INTR) return sys_error(EAGAIN, what);
   if (rc < 0) return failure(rc, what);

@@ -165,6 +165,7 @@ Result<> Attachment::configure_inside() {
   return run_in(ns_, [&]() -> Result<> {
     if (auto done = refuse_router_advertisements(spec_->ifname); !done) return done;
     if (auto done = quicken_arp(spec_->ifname); !done) return done;
+    if (auto done = keep_other_addresses(spec_->ifname); !done) return done;
     if (spec_->tx_offload) return {};
     return set_offloads(spec_->ifname, kWholeFrames);
   });

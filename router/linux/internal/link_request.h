@@ -21,14 +21,4 @@ class LinkChange {
   Request request_;
 };
 
-// A new link of a kind that needs no settings. EEXIST if the name is taken.
-inline Result<> create_link(Netlink& nl, std::string_view name, std::string_view kind,
-                            std::string_view what) {
-  Request request(RTM_NEWLINK, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL);
-  request.fixed(ifinfomsg{}).text(IFLA_IFNAME, name).nest(IFLA_LINKINFO, [&] {
-    request.text(IFLA_INFO_KIND, kind);
-  });
-  return nl.call(request, what);
-}
-
 }  // namespace weft::linux_net

@@ -36,4 +36,9 @@ Result<> quicken_arp(std::string_view link) {
   return write_all("net/ipv4/neigh/" + std::string(link) + "/", kSettings);
 }
 
+Result<> keep_other_addresses(std::string_view link) {
+  constexpr std::array kSettings{Setting{"promote_secondaries", "1"}};
+  return write_all("net/ipv4/conf/" + std::string(link) + "/", kSettings);
+}
+
 }  // namespace weft::linux_net

@@ -13,4 +13,7 @@ Result<> refuse_router_advertisements(std::string_view link);
 // Notice within seconds that an address has moved to another pod.
 Result<> quicken_arp(std::string_view link);
 
+// Taking an address away must not take the others of its subnet along.
+Result<> keep_other_addresses(std::string_view link);
+
 }  // namespace weft::linux_net
