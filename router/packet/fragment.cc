@@ -31,19 +31,24 @@ Result<Ipv4Fragmenter> Ipv4Fragmenter::make(ByteView frame, std::size_t mtu) {
   return Ipv4Fragmenter(frame, *layers, piece);
 }
 
+std::size_t Ipv4Fragmenter::next_payload() const {
+  return std::min(piece_, layers_.end - at_);
+}
+
 std::size_t Ipv4Fragmenter::next_size() const {
-  const std::size_t left = layers_.end - at_;
-  return left == 0 ? 0 : layers_.transport_at + std::min(piece_, left);
+  const std::size_t payload = next_payload();
+  return payload == 0 ? 0 : std::max(layers_.transport_at + payload, kEthernetFrameSizeMin);
 }
 
 void Ipv4Fragmenter::write_next(ByteSpan out) {
   const std::size_t size = next_size();
   ensure(size > 0 && out.size() >= size, "fragment: no piece left, or no room for it");
   const std::size_t headers = layers_.transport_at;
-  const std::size_t payload = size - headers;
+  const std::size_t payload = next_payload();
   ByteSpan piece = out.first(size);
   std::ranges::copy(frame_.first(headers), piece.begin());
   std::ranges::copy(frame_.subspan(at_, payload), piece.subspan(headers).begin());
+  std::ranges::fill(piece.subspan(headers + payload), Byte{0});
 
   ByteSpan header = piece.subspan(layers_.network_at, headers - layers_.network_at);
   const std::size_t offset = layers_.fragment_offset + (at_ - headers);

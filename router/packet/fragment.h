@@ -13,7 +13,8 @@ namespace weft::packet {
 class Ipv4Fragmenter {
  public:
   // Error: not untagged IPv4, DF set, pieces below 8 bytes, or an offset beyond what the field
-  // holds. `frame` must outlive the fragmenter; Ethernet padding is left out.
+  // holds. `frame` must outlive the fragmenter. Padding of the frame is left out; short pieces are
+  // padded anew.
   static Result<Ipv4Fragmenter> make(ByteView frame, std::size_t mtu);
 
   // Size of the next frame; 0 when all are written.
@@ -24,6 +25,9 @@ class Ipv4Fragmenter {
  private:
   Ipv4Fragmenter(ByteView frame, const Layers& layers, std::size_t piece)
       : frame_(frame), layers_(layers), piece_(piece), at_(layers.transport_at) {}
+
+  // Bytes of payload in the next piece.
+  std::size_t next_payload() const;
 
   ByteView frame_;
   Layers layers_;

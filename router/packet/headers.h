@@ -14,6 +14,9 @@
 namespace weft::packet {
 
 inline constexpr std::size_t kEthernetHeaderSize = 14;
+// The shortest Ethernet frame, without its check sequence. What we make is padded to it, as Weave's
+// is.
+inline constexpr std::size_t kEthernetFrameSizeMin = 60;
 inline constexpr std::size_t kIpv4HeaderSizeMin = 20;
 inline constexpr std::size_t kIpv6HeaderSize = 40;
 inline constexpr std::size_t kTcpHeaderSizeMin = 20;

@@ -9,7 +9,6 @@
 namespace weft::packet {
 namespace {
 
-constexpr std::size_t kEthernetSizeMin = 60;  // without the check sequence
 constexpr std::size_t kIcmpHeaderSize = 8;
 constexpr auto kTimeToLive = Byte{64};
 
@@ -65,7 +64,7 @@ std::size_t write_frag_needed(ByteView frame, const Layers& layers, std::size_t 
   store_u16(icmp.subspan(6), static_cast<std::uint16_t>(std::min<std::size_t>(mtu, 0xffff)));
   copy(quoted, icmp.subspan(kIcmpHeaderSize));
   store_u16(icmp.subspan(2), InternetChecksum().add(icmp).checksum());
-  return std::max(kEthernetHeaderSize + total, kEthernetSizeMin);
+  return std::max(kEthernetHeaderSize + total, kEthernetFrameSizeMin);
 }
 
 // IPv6: as much of the original as fits the minimum MTU.
