@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The key of one mesh connection: SHA-256(crypto_box_beforenm(their public, our private) ||
-// password). Source: weaveworks/mesh, connection set-up; see docs/wire/gossip.md.
+// password). Source: weaveworks/mesh, connection set-up; see docs/wire/gossip-framing.md.
 #pragma once
 
 #include "base/rng.h"

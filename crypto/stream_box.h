@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Seals and opens the messages of one mesh TCP connection: secretbox (XSalsa20-Poly1305), tag
-// first, counter nonces. Source: weaveworks/mesh gossip crypto; layout in docs/wire/gossip.md.
+// first, counter nonces. Source: weaveworks/mesh gossip crypto; layout in
+// docs/wire/gossip-framing.md.
 #pragma once
 
 #include <cstdint>

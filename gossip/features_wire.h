@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The feature map that opens every connection: gob map[string]string. docs/wire/gossip.md.
+// The feature map that opens every connection: gob map[string]string. docs/wire/gossip-framing.md.
 #pragma once
 
 #include <map>
