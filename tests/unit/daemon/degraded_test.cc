@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "router/daemon/degraded.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/unit/daemon/fake_control.h"
+#include "tests/unit/daemon/recorded.h"
+
+namespace weft::daemon {
+namespace {
+
+bool any_has(const std::vector<std::string>& sentences, std::string_view words) {
+  for (const std::string& sentence : sentences) {
+    if (sentence.find(words) != std::string::npos) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("degraded: a healthy mesh has nothing to say") {
+  const auto report = recorded::report("encrypted/02-after-ipam-host1");
+  if (report) CHECK(degraded(recorded::snapshot_of(*report)).empty());
+}
+
+TEST_CASE("degraded: a host that stopped is named twice: as target and as owner of addresses") {
+  const auto report = recorded::report("plain/03-host3-stopped-host1");
+  if (!report) return;
+  const auto sentences = degraded(recorded::snapshot_of(*report));
+  REQUIRE(sentences.size() == 2);
+  CHECK(
+      sentences[0].starts_with("direct peer 192.168.77.13 (192.168.77.13:6783) is not connected"));
+  CHECK(sentences[0].find("TCP 6783") != std::string::npos);
+  CHECK(sentences[1] ==
+        "7a:00:00:00:00:03(host3) is unreachable and owns 131072 addresses (12.5% of the range); "
+        "if it is gone for good, run: weave rmpeer 7a:00:00:00:00:03");
+}
+
+TEST_CASE("degraded: every kind of fault has its sentence") {
+  fake::FakeControl control;
+  Snapshot& s = control.seen;
+  s.mesh.name_collision = "10.0.0.9:6783";
+  s.mesh.links = {{.link = gossip::LinkId{1},
+                   .address = *Endpoint::parse("10.0.0.2:6783"),
+                   .state = gossip::LinkState::pending,
+                   .peer = PeerName::from_u48(2),
+                   .nickname = "host2"}};
+  s.overlays[gossip::LinkId{1}].waiting_for = "no answer on UDP 6783";
+  s.ipam.emplace();
+  s.ipam->shut_down = true;
+  s.ipam->paxos = {.elector = true, .known_nodes = 1, .quorum = 2};
+  s.ipam->pending_allocates = {{.ident = "c1", .what = "10.32.0.0/12", .reason = "all taken"}};
+  s.ipam->pending_claims = {{.ident = "c2", .what = "10.32.0.9/12"}};
+  s.store_errors = 3;
+  const auto sentences = degraded(s);
+  CHECK(sentences.size() == 7);
+  CHECK(any_has(sentences, "uses our peer name 7a:00:00:00:00:01(host1): 10.0.0.9:6783"));
+  CHECK(any_has(sentences, "carries no data yet: no answer on UDP 6783"));
+  CHECK(any_has(sentences, "weave reset"));
+  CHECK(any_has(sentences, "awaiting consensus (quorum: 2, known: 1)"));
+  CHECK(any_has(sentences, "c1 waits for an address in 10.32.0.0/12: all taken"));
+  CHECK(any_has(sentences, "c2 waits to claim 10.32.0.9/12"));
+  CHECK(any_has(sentences, "could not be written to disk 3 times"));
+}
+
+TEST_CASE("degraded: a target that is ourselves is no fault") {
+  fake::FakeControl control;
+  control.seen.mesh.links = {{.state = gossip::LinkState::failed,
+                              .error = "cannot connect to ourself",
+                              .target = "10.0.0.1",
+                              .retry_never = true}};
+  CHECK(degraded(control.seen).empty());
+}
+
+TEST_CASE("degraded: a thousand lost peers make a short list that counts the rest") {
+  fake::FakeControl control;
+  control.seen.ipam.emplace();
+  for (std::uint64_t i = 100; i < 1100; ++i) {
+    control.seen.ipam->entries.push_back({.size = 4, .peer = PeerName::from_u48(i)});
+  }
+  const auto sentences = degraded(control.seen);
+  REQUIRE(sentences.size() == 9);
+  CHECK(sentences.back() == "and 992 more peers that own addresses are unreachable");
+}
+
+}  // namespace weft::daemon

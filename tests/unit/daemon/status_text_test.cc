@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+// The status texts against what the real Weave printed in the same situation. Weave's order of
+// connections, peers and targets is random, so those are compared as sets of lines.
+#include "router/daemon/status_text.h"
+
+#include <algorithm>
+#include <regex>
+
+#include <doctest/doctest.h>
+
+#include "base/text.h"
+#include "tests/unit/daemon/fake_control.h"
+#include "tests/unit/daemon/recorded.h"
+
+namespace weft::daemon {
+namespace {
+
+std::vector<std::string> sorted_lines(const std::string& text) {
+  std::vector<std::string> lines;
+  for (std::string_view line : split(text, '\n'))
+    lines.emplace_back(line);
+  std::sort(lines.begin(), lines.end());
+  return lines;
+}
+
+// Peers with the lines of their connections, both in order.
+std::vector<std::vector<std::string>> sorted_blocks(const std::string& text) {
+  std::vector<std::vector<std::string>> blocks;
+  for (std::string_view line : split(text, '\n')) {
+    if (line.empty()) continue;
+    if (line.starts_with(" ")) {
+      REQUIRE(!blocks.empty());
+      blocks.back().emplace_back(line);
+    } else {
+      blocks.push_back({std::string(line)});
+    }
+  }
+  for (auto& block : blocks)
+    std::sort(block.begin() + 1, block.end());
+  std::sort(blocks.begin(), blocks.end());
+  return blocks;
+}
+
+std::string replaced(const std::string& text, const char* what, const char* with) {
+  return std::regex_replace(text, std::regex(what), with);
+}
+
+// Calls `check` with the snapshot of each recorded situation and what Weave answered there.
+template <class Check>
+void for_each_recording(const char* suffix, Check check) {
+  for (const std::string& situation : recorded::situations()) {
+    CAPTURE(situation);
+    const auto report = recorded::report(situation);
+    const auto text = recorded::read("status/" + situation + suffix);
+    if (report && text) check(recorded::snapshot_of(*report), *text);
+  }
+}
+
+gossip::LinkStatus link(gossip::LinkState state) {
+  return {.link = gossip::LinkId{7},
+          .outbound = true,
+          .address = *Endpoint::parse("10.0.0.2:6783"),
+          .state = state,
+          .peer = PeerName::from_u48(0x7a0000000002),
+          .nickname = "host2"};
+}
+
+}  // namespace
+
+TEST_CASE("status text: recorded: the overview is Weave's to the byte, but for the protocol") {
+  for_each_recording("-status.txt", [](const Snapshot& snapshot, const std::string& text) {
+    CHECK(status_overview(snapshot) == replaced(text, "weave 1\\.\\.2", "weave 2"));
+  });
+}
+
+TEST_CASE("status text: recorded: connections are Weave's, with a blank and a hint more") {
+  for_each_recording(
+      "-status-connections.txt", [](const Snapshot& snapshot, const std::string& text) {
+        const std::string expected = recorded::with_hints(
+            recorded::without_monotonic(replaced(text, "encrypted=truemtu", "encrypted=true mtu")));
+        CHECK(sorted_lines(status_connections(snapshot)) == sorted_lines(expected));
+      });
+}
+
+TEST_CASE("status text: recorded: peers are Weave's to the byte, in any order") {
+  for_each_recording("-status-peers.txt", [](const Snapshot& snapshot, const std::string& text) {
+    CHECK(sorted_blocks(status_peers(snapshot)) == sorted_blocks(text));
+  });
+}
+
+TEST_CASE("status text: recorded: targets are Weave's, in any order") {
+  for_each_recording("-status-targets.txt", [](const Snapshot& snapshot, const std::string& text) {
+    CHECK(sorted_lines(status_targets(snapshot)) == sorted_lines(text));
+  });
+}
+
+TEST_CASE("status text: recorded: ipam is Weave's, ourselves first") {
+  for_each_recording("-status-ipam.txt", [](const Snapshot& snapshot, const std::string& text) {
+    const std::string ours = status_ipam(snapshot);
+    CHECK(sorted_lines(ours) == sorted_lines(text));
+    CHECK(ours.substr(0, ours.find('\n')) == text.substr(0, text.find('\n')));
+  });
+}
+
+TEST_CASE("status text: overview: a section of a service that is off is left out") {
+  fake::FakeControl control;
+  const std::string text = status_overview(control.seen);
+  CHECK(text.find("Service: router") != std::string::npos);
+  CHECK(text.find("Service: ipam") == std::string::npos);
+  CHECK(text.find("  Connections: 0\n") != std::string::npos);
+}
+
+TEST_CASE("status text: overview: what is wrong stands at the end, one line each") {
+  fake::FakeControl control;
+  control.seen.degraded = {"host3 is gone", "the disk is full"};
+  CHECK(status_overview(control.seen)
+            .ends_with("\n\n       Degraded: host3 is gone\n       Degraded: the disk is full\n"));
+}
+
+TEST_CASE("status text: overview: connections and peers are counted by state in Weave's order") {
+  fake::FakeControl control;
+  gossip::MeshStatus& mesh = control.seen.mesh;
+  using enum gossip::LinkState;
+  for (auto state : {connecting, failed, pending, retrying, established, failed}) {
+    mesh.links.push_back(link(state));
+  }
+  mesh.peers.push_back({.name = mesh.name,
+                        .nickname = "host1",
+                        .connections = {{.established = true}, {.established = false}}});
+  mesh.trusted_subnets = {*Cidr::parse("10.0.0.0/8"), *Cidr::parse("192.168.0.0/16")};
+  const std::string text = status_overview(control.seen);
+  CHECK(text.find("    Connections: 6 (1 established, 1 pending, 1 retrying, 2 failed, "
+                  "1 connecting)\n") != std::string::npos);
+  CHECK(text.find("          Peers: 1 (with 1 established, 1 pending connections)\n") !=
+        std::string::npos);
+  CHECK(text.find(" TrustedSubnets: 10.0.0.0/8, 192.168.0.0/16\n") != std::string::npos);
+}
+
+TEST_CASE("status text: connections: a pending link says what it waits for") {
+  fake::FakeControl control;
+  control.seen.mesh.links = {link(gossip::LinkState::pending)};
+  CHECK(status_connections(control.seen) ==
+        "-> 10.0.0.2:6783         pending     none   7a:00:00:00:00:02(host2) \n");
+  control.seen.overlays[gossip::LinkId{7}] = {
+      .overlay = "sleeve", .mtu = 1438, .waiting_for = "nothing came back on UDP 6783"};
+  CHECK(status_connections(control.seen) ==
+        "-> 10.0.0.2:6783         pending     sleeve 7a:00:00:00:00:02(host2), nothing came back "
+        "on UDP 6783 mtu=1438\n");
+}
+
+TEST_CASE("status text: connections: a trusted link of an encrypted mesh is called unencrypted") {
+  fake::FakeControl control;
+  control.seen.mesh.encrypted = true;
+  control.seen.mesh.links = {link(gossip::LinkState::established)};
+  control.seen.overlays[gossip::LinkId{7}] = {.overlay = "fastdp", .established = true};
+  CHECK(status_connections(control.seen) ==
+        "-> 10.0.0.2:6783         established unencrypted fastdp 7a:00:00:00:00:02(host2) \n");
+}
+
+TEST_CASE("status text: connections: targets tell error, cure and the next attempt") {
+  fake::FakeControl control;
+  control.seen.wall.since_epoch = std::chrono::seconds(1'700'000'000);
+  gossip::LinkStatus failed = link(gossip::LinkState::failed);
+  failed.link.reset();
+  failed.error = "dial: Connection timed out";
+  failed.retry = TimePoint(std::chrono::milliseconds(1500));
+  gossip::LinkStatus waiting = link(gossip::LinkState::waiting);
+  waiting.retry = failed.retry;
+  control.seen.mesh.links = {failed, waiting, link(gossip::LinkState::connecting)};
+  CHECK(status_connections(control.seen) ==
+        "-> 10.0.0.2:6783         failed      dial: Connection timed out (no answer: is the host "
+        "up, and does its firewall admit TCP 6783 from here?), retry: 2023-11-14 22:13:21.5 +0000 "
+        "UTC \n"
+        "-> 10.0.0.2:6783         waiting     until: 2023-11-14 22:13:21.5 +0000 UTC \n"
+        "-> 10.0.0.2:6783         connecting   \n");
+}
+
+TEST_CASE("status text: hostile nickname: it cannot forge a line or steer a terminal") {
+  fake::FakeControl control;
+  gossip::LinkStatus forged = link(gossip::LinkState::established);
+  forged.nickname = "x)\n-> 6.6.6.6:6783 established\x1b[2J\x7f";
+  control.seen.mesh.links = {forged};
+  control.seen.mesh.peers = {{.name = forged.peer, .nickname = forged.nickname}};
+  control.seen.ipam.emplace();
+  control.seen.ipam->entries = {{.size = 1, .peer = forged.peer, .nickname = forged.nickname}};
+  for (const std::string& text :
+       {status_connections(control.seen), status_peers(control.seen), status_ipam(control.seen)}) {
+    CHECK(std::count(text.begin(), text.end(), '\n') == 1);
+    CHECK(text.find('\x1b') == std::string::npos);
+    CHECK(text.find('\x7f') == std::string::npos);
+  }
+}
+
+TEST_CASE("status text: ipam: shares of one owner are summed and small ones keep Weave's zero") {
+  fake::FakeControl control;
+  const PeerName other = PeerName::from_u48(0x7a0000000002);
+  control.seen.ipam = ipam::AllocatorStatus{.universe_text = "10.0.0.0/28",
+                                            .default_subnet = "10.0.0.0/28",
+                                            .universe_size = 16,
+                                            .active = 3};
+  control.seen.ipam->entries = {
+      {.size = 1, .peer = other, .nickname = "host2"},
+      {.size = 14, .peer = control.seen.mesh.name, .nickname = "host1", .known_peer = true},
+      {.size = 0, .peer = other, .nickname = "host2"},
+      {.size = 1, .peer = PeerName::from_u48(0x7a0000000003), .nickname = "h3", .known_peer = true},
+  };
+  CHECK(status_ipam(control.seen) ==
+        "7a:00:00:00:00:01(host1)                    14 IPs (87.5% of total) (3 active)\n"
+        "7a:00:00:00:00:02(host2)                     1 IPs (06.2% of total) - unreachable!\n"
+        "7a:00:00:00:00:03(h3)                        1 IPs (06.2% of total) \n");
+}
+
+TEST_CASE("status text: ipam state: each of Weave's words has its situation") {
+  fake::FakeControl control;
+  control.seen.ipam.emplace();
+  ipam::AllocatorStatus& ipam = *control.seen.ipam;
+  const auto says = [&](const char* words) {
+    return status_overview(control.seen).find(std::string("Status: ") + words + "\n") !=
+           std::string::npos;
+  };
+  CHECK(says("idle"));
+  ipam.paxos = {.elector = false};
+  CHECK(says("priming"));
+  ipam.paxos = {.elector = true, .known_nodes = 1, .quorum = 2};
+  CHECK(says("awaiting consensus (quorum: 2, known: 1)"));
+  ipam.entries = {{.size = 4, .known_peer = false}};
+  CHECK(says("all IP ranges owned by unreachable peers - use 'rmpeer' if they are dead"));
+  ipam.entries.push_back({.size = 4, .known_peer = true});
+  CHECK(says("ready"));
+  ipam.pending_allocates = {{.ident = "c1", .what = "10.0.0.0/24"}};
+  CHECK(says("waiting for IP(s) to become available"));
+}
+
+}  // namespace weft::daemon
