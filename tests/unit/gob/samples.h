@@ -6,9 +6,10 @@
 
 namespace weft::gob::samples {
 
+// The names are those of a Go process, which leaves some types without one.
 inline constexpr Type kNicknames = map_of("map[mesh.PeerName]string", kUint, kString);
 inline constexpr Field kNodeIdFields[] = {{"Name", &kUint}, {"UID", &kUint}};
-inline constexpr Type kNodeId = struct_of("NodeID", kNodeIdFields);
+inline constexpr Type kNodeId = struct_of("", kNodeIdFields);
 inline constexpr Field kProposalFields[] = {{"Round", &kUint}, {"Proposer", &kNodeId}};
 inline constexpr Type kProposal = struct_of("ProposalID", kProposalFields);
 inline constexpr Type kValue = slice_of("Value", kUint);
@@ -16,11 +17,11 @@ inline constexpr Field kAcceptedFields[] = {{"Value", &kValue}, {"Origin", &kPro
 inline constexpr Type kAccepted = struct_of("AcceptedValue", kAcceptedFields);
 inline constexpr Field kClaimsFields[] = {
     {"Promise", &kProposal}, {"Accepted", &kProposal}, {"AcceptedVal", &kAccepted}};
-inline constexpr Type kClaims = struct_of("NodeClaims", kClaimsFields);
+inline constexpr Type kClaims = struct_of("", kClaimsFields);
 inline constexpr Type kPaxos = map_of("GossipState", kNodeId, kClaims);
 inline constexpr Field kEntryFields[] = {
     {"Token", &kUint}, {"Peer", &kUint}, {"Version", &kUint}, {"Free", &kUint}};
-inline constexpr Type kEntry = struct_of("entry", kEntryFields);
+inline constexpr Type kEntry = struct_of("", kEntryFields);
 inline constexpr Type kEntries = slice_of("entries", kEntry);
 inline constexpr Type kSeeds = slice_of("[]mesh.PeerName", kUint);
 inline constexpr Field kRingFields[] = {{"Start", &kUint},
