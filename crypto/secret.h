@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/bytes.h"
 
@@ -52,9 +53,21 @@ class Password {
   // Empty passwords mean "no encryption" and are handled by the caller as nullopt.
   explicit Password(std::string_view text) : bytes_(to_bytes(as_bytes(text))) {}
   Password(const Password&) = default;
-  Password& operator=(const Password&) = default;
+  Password& operator=(const Password& other) {
+    if (this != &other) {
+      wipe(bytes_);
+      bytes_ = other.bytes_;
+    }
+    return *this;
+  }
   Password(Password&&) noexcept = default;
-  Password& operator=(Password&&) noexcept = default;
+  Password& operator=(Password&& other) noexcept {
+    if (this != &other) {
+      wipe(bytes_);
+      bytes_ = std::move(other.bytes_);
+    }
+    return *this;
+  }
   ~Password() { wipe(bytes_); }
 
   ByteView reveal() const { return bytes_; }

@@ -197,8 +197,8 @@ std::int64_t Encoder::id_of(const Type& type) {
 // Go numbers a struct before its fields, and a slice or map after what it consists of.
 void Encoder::allot_ids(const Type& root) {
   struct Visit {
-    const Type* type;
-    std::vector<const Type*> parts;
+    const Type* type = nullptr;
+    std::vector<const Type*> parts{};
     std::size_t next = 0;
   };
   auto allot = [this](const Type* type) {

@@ -48,12 +48,12 @@ class Encoder {
 
  private:
   struct Known {
-    const Type* type;
-    std::int64_t id;
-    bool sent;
+    const Type* type = nullptr;
+    std::int64_t id = 0;
+    bool sent = false;
   };
   struct Frame {
-    const Type* type;
+    const Type* type = nullptr;
     std::size_t count = 0;       // slice or map: values still to come, keys and elements
     std::size_t next_index = 0;  // struct: the least field that may follow
     std::size_t last_sent = 0;   // struct: one past the last field sent
@@ -63,8 +63,8 @@ class Encoder {
 
   Known* find(const Type& type);
   std::int64_t id_of(const Type& type);
-  void allot_ids(const Type& type);
-  void send_definitions(const Type& type);
+  void allot_ids(const Type& root);
+  void send_definitions(const Type& root);
   void write_definition(const Type& type);
   void send_body();
   // The type of the value that is due at the current place.

@@ -40,9 +40,9 @@ class Plan {
 
  private:
   struct Root {
-    std::int64_t id;
-    const Type* expected;
-    NodeRef node;
+    std::int64_t id = 0;
+    const Type* expected = nullptr;
+    NodeRef node = 0;
   };
 
   Result<> expand(const WireTypes& types, NodeRef ref);

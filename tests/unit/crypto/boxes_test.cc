@@ -84,6 +84,18 @@ TEST_CASE("secret: moves: the source is wiped") {
   CHECK(to.reveal()[0] == Byte{2});
 }
 
+TEST_CASE("password: copies and moves: each is whole, and a reassigned one is the new one") {
+  Password a("first");
+  Password b = a;
+  a = Password("the second, longer");
+  CHECK(as_text(a.reveal()) == "the second, longer");
+  CHECK(as_text(b.reveal()) == "first");
+  a = b;
+  CHECK(as_text(a.reveal()) == "first");
+  Password c = std::move(a);
+  CHECK(as_text(c.reveal()) == "first");
+}
+
 TEST_CASE("stream box: sealing: both directions give Weave's bytes and open again") {
   StreamBox dialler(s3cr3t(), true);
   StreamBox acceptor(s3cr3t(), false);
