@@ -33,6 +33,11 @@ class Kind {
   std::size_t count_ = 0;
 };
 
+// Our own dial of ourselves is refused at both ends, which is no fault.
+bool is_self(const Snapshot& snapshot, const gossip::LinkStatus& link) {
+  return link.peer == snapshot.mesh.name && !snapshot.mesh.name_collision;
+}
+
 void add_mesh(const Snapshot& snapshot, std::vector<std::string>& out) {
   const gossip::MeshStatus& mesh = snapshot.mesh;
   if (mesh.name_collision) {
@@ -41,16 +46,20 @@ void add_mesh(const Snapshot& snapshot, std::vector<std::string>& out) {
   }
   Kind targets(out, "direct peers cannot be reached");
   Kind pending(out, "connections carry no data yet");
+  Kind refused(out, "hosts tried to connect and were refused");
   for (const gossip::LinkStatus& link : mesh.links) {
     const LinkWords words = describe(snapshot, link);
     if (words.reason.empty()) continue;
-    const std::string address = link.address.text();
+    const std::string address = address_text(link);
     if (link.state == LinkState::pending) {
       pending.add("the connection with " + peer_label(link.peer, link.nickname) + " at " + address +
                   " carries no data yet: " + words.reason);
     } else if (!link.target.empty() && !link.retry_never) {
-      targets.add("direct peer " + printable(link.target) + " (" + address +
-                  ") is not connected: " + words.reason);
+      const std::string target = printable(link.target);
+      targets.add("direct peer " + target + (target == address ? "" : " (" + address + ")") +
+                  " is not connected: " + words.reason);
+    } else if (!link.outbound && !is_self(snapshot, link)) {
+      refused.add("a connection from " + link.address.ip.text() + " was refused: " + words.reason);
     }
   }
 }
@@ -66,6 +75,17 @@ void add_unreachable(const Snapshot& snapshot, std::vector<std::string>& out) {
   }
 }
 
+// Addresses in use here whose range is another peer's by now.
+void add_strays(const Snapshot& snapshot, std::vector<std::string>& out) {
+  Kind kind(out, "addresses are held though others own them");
+  for (const ipam::StrayStatus& stray : snapshot.ipam->strays) {
+    kind.add(printable(stray.ident) + " holds " + stray.address.text() + ", which " +
+             (stray.owner ? stray.owner->text() : "nobody") +
+             " owns and may give to another container; restart " + printable(stray.ident) +
+             " to get an address of our own");
+  }
+}
+
 void add_ipam(const Snapshot& snapshot, std::vector<std::string>& out) {
   const ipam::AllocatorStatus& ipam = *snapshot.ipam;
   if (ipam.shut_down) {
@@ -76,6 +96,7 @@ void add_ipam(const Snapshot& snapshot, std::vector<std::string>& out) {
                   ipam_state(ipam) + "; start the other peers, or correct --ipalloc-init");
   }
   add_unreachable(snapshot, out);
+  add_strays(snapshot, out);
   Kind allocates(out, "requests wait for an address");
   for (const ipam::PendingStatus& pending : ipam.pending_allocates) {
     allocates.add(printable(pending.ident) + " waits for an address in " + pending.what +

@@ -10,8 +10,10 @@ using gossip::LinkState;
 
 // What to do about a dial that failed, for the failures everybody meets. Nothing if the error says
 // itself which port it is about.
-std::string cure(const std::string& error, Endpoint to) {
-  if (mentions(error, "TCP port") || mentions(error, "UDP port")) return "";
+std::string cure(const std::string& error, const gossip::LinkStatus& link) {
+  const Endpoint to = link.address;
+  if (!link.outbound || to.ip == Ipv4Addr{}) return "";
+  if (error.find("TCP ") != error.npos || error.find("UDP ") != error.npos) return "";
   const std::string port = std::to_string(to.port);
   if (mentions(error, "refused")) {
     return "nothing listens there: is weaver running on " + to.ip.text() + ", and is TCP " + port +
@@ -29,7 +31,7 @@ std::string cure(const std::string& error, Endpoint to) {
 std::string reason_of(const gossip::LinkStatus& link) {
   if (link.error.empty()) return "";
   const std::string error = printable(link.error);
-  const std::string hint = cure(error, link.address);
+  const std::string hint = cure(error, link);
   return hint.empty() ? error : error + " (" + hint + ")";
 }
 
@@ -60,6 +62,11 @@ void describe_live(const Snapshot& snapshot, const gossip::LinkStatus& link, Lin
 
 }  // namespace
 
+std::string address_text(const gossip::LinkStatus& link) {
+  const bool unresolved = link.address.ip == Ipv4Addr{} && !link.target.empty();
+  return unresolved ? printable(link.target) : link.address.text();
+}
+
 LinkWords describe(const Snapshot& snapshot, const gossip::LinkStatus& link) {
   LinkWords out;
   if (link.state == LinkState::established || link.state == LinkState::pending) {
@@ -76,7 +83,9 @@ LinkWords describe(const Snapshot& snapshot, const gossip::LinkStatus& link) {
       out.info += "until: " + retry_text(snapshot, link);
       break;
     case LinkState::failed:
-      out.info = out.reason + ", retry: " + retry_text(snapshot, link);
+      out.info = out.reason;
+      // Whoever failed to connect to us decides alone when to try again.
+      if (link.outbound || link.retry) out.info += ", retry: " + retry_text(snapshot, link);
       break;
     case LinkState::connecting:
     case LinkState::retrying:

@@ -19,6 +19,9 @@ struct LinkWords {
   std::string reason;  // why no data passes, and where to look; empty when established
 };
 
+// "10.0.0.2:6783"; of a target whose name does not resolve, the name.
+std::string address_text(const gossip::LinkStatus& link);
+
 LinkWords describe(const Snapshot& snapshot, const gossip::LinkStatus& link);
 
 }  // namespace weft::daemon

@@ -114,6 +114,7 @@ void add_data_plane(const Snapshot& snapshot, Families& out) {
                           {"too_big", c.dropped_too_big},
                           {"no_address", c.dropped_no_address},
                           {"mac_conflict", c.dropped_mac_conflict},
+                          {"looped", c.dropped_looped},
                           {"capture_buffer", snapshot.capture.packets_dropped},
                           {"capture_interface", snapshot.capture.packets_if_dropped}});
   out.counter("weft_capture_packets_total", "Packets the capture saw on the bridge.",

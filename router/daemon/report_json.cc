@@ -84,7 +84,7 @@ Json connections(const Snapshot& snapshot) {
   Json out = Json::array();
   for (const gossip::LinkStatus& link : snapshot.mesh.links) {
     const LinkWords words = describe(snapshot, link);
-    out.push_back({{"Address", link.address.text()},
+    out.push_back({{"Address", address_text(link)},
                    {"Outbound", link.outbound},
                    {"State", std::string(to_string(link.state))},
                    {"Info", words.info},

@@ -106,7 +106,7 @@ std::string status_connections(const Snapshot& snapshot) {
   std::string out;
   for (const gossip::LinkStatus& link : snapshot.mesh.links) {
     const LinkWords words = describe(snapshot, link);
-    out += arrow(link.outbound) + pad_right(link.address.text(), kAddressWidth) + " " +
+    out += arrow(link.outbound) + pad_right(address_text(link), kAddressWidth) + " " +
            pad_right(to_string(link.state), kStateWidth) + " " + words.info + " " +
            attributes(words) + "\n";
   }

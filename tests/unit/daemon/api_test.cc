@@ -39,8 +39,8 @@ constexpr const char* kStatusPaths[] = {"/status",         "/status/connections"
 
 TEST_CASE("api: routing: an unknown path is 404, a wrong method is 405 and says what is allowed") {
   World w;
-  for (const char* path : {"/", "/nosuch", "/status/", "/status/x", "/ip//", "/ip/a/b/c/d",
-                           "/expose/1.2.3.4", "/proxyaddrs", "/debug/pprof/", "/peer/a/b"}) {
+  for (const char* path : {"/", "/nosuch", "/status/x", "/ip/a/b/c/d", "/expose/1.2.3.4",
+                           "/proxyaddrs", "/debug/pprof/", "/peer/a/b"}) {
     CAPTURE(path);
     const auto got = w.ask("GET", path);
     CHECK(got.status == 404);

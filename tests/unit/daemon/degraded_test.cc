@@ -63,9 +63,45 @@ TEST_CASE("degraded: every kind of fault has its sentence") {
   CHECK(any_has(sentences, "could not be written to disk 3 times"));
 }
 
+TEST_CASE("degraded: a host that was refused is named with the reason, but not our own dial") {
+  fake::FakeControl control;
+  gossip::LinkStatus refused{.address = *Endpoint::parse("10.0.0.2:40000"),
+                             .state = gossip::LinkState::failed,
+                             .error = "the password differs from ours"};
+  gossip::LinkStatus ourselves = refused;
+  ourselves.peer = control.seen.mesh.name;
+  ourselves.error = "cannot connect to ourself";
+  control.seen.mesh.links = {refused, ourselves};
+  CHECK(degraded(control.seen) ==
+        std::vector<std::string>{
+            "a connection from 10.0.0.2 was refused: the password differs from ours"});
+}
+
+TEST_CASE("degraded: a target whose name does not resolve is named as given") {
+  fake::FakeControl control;
+  control.seen.mesh.links = {{.outbound = true,
+                              .address = {.port = 6783},
+                              .state = gossip::LinkState::failed,
+                              .error = "Host not found",
+                              .target = "no.such.host"}};
+  CHECK(degraded(control.seen) ==
+        std::vector<std::string>{"direct peer no.such.host is not connected: Host not found"});
+}
+
+TEST_CASE("degraded: an address whose range was lost is named with its holder and the owner") {
+  fake::FakeControl control;
+  control.seen.ipam.emplace();
+  control.seen.ipam->strays = {
+      {.ident = "c1", .address = *Cidr::parse("10.32.0.5/12"), .owner = PeerName::from_u48(2)}};
+  const auto sentences = degraded(control.seen);
+  REQUIRE(sentences.size() == 1);
+  CHECK(sentences[0].starts_with("c1 holds 10.32.0.5/12, which 00:00:00:00:00:02 owns"));
+}
+
 TEST_CASE("degraded: a target that is ourselves is no fault") {
   fake::FakeControl control;
-  control.seen.mesh.links = {{.state = gossip::LinkState::failed,
+  control.seen.mesh.links = {{.outbound = true,
+                              .state = gossip::LinkState::failed,
                               .error = "cannot connect to ourself",
                               .target = "10.0.0.1",
                               .retry_never = true}};

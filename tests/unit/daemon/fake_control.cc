@@ -214,9 +214,8 @@ io::HttpRequest request(std::string method, std::string_view url, std::string_vi
   const std::size_t query = std::min(url.find('?'), url.size());
   out.path = percent_decoded(url.substr(0, query));
   for (std::string_view segment : split(url.substr(1, query - 1), '/')) {
-    out.segments.push_back(percent_decoded(segment));
+    if (!segment.empty()) out.segments.push_back(percent_decoded(segment));
   }
-  if (out.path == "/") out.segments.clear();
   add_parameters(out, url.substr(std::min(query + 1, url.size())));
   add_parameters(out, form);
   out.local = true;

@@ -175,6 +175,26 @@ TEST_CASE("status text: connections: targets tell error, cure and the next attem
         "-> 10.0.0.2:6783         connecting   \n");
 }
 
+TEST_CASE("status text: connections: an overlay that timed out is not blamed on TCP") {
+  fake::FakeControl control;
+  gossip::LinkStatus failed = link(gossip::LinkState::failed);
+  failed.error = "timed out waiting for UDP heartbeat of 10.0.0.2";
+  control.seen.mesh.links = {failed};
+  CHECK(status_connections(control.seen) ==
+        "-> 10.0.0.2:6783         failed      timed out waiting for UDP heartbeat of 10.0.0.2, "
+        "retry: never \n");
+}
+
+TEST_CASE("status text: connections: a refused inbound one has a reason and no retry") {
+  fake::FakeControl control;
+  gossip::LinkStatus refused = link(gossip::LinkState::failed);
+  refused.outbound = false;
+  refused.error = "the password differs from ours";
+  control.seen.mesh.links = {refused};
+  CHECK(status_connections(control.seen) ==
+        "<- 10.0.0.2:6783         failed      the password differs from ours \n");
+}
+
 TEST_CASE("status text: hostile nickname: it cannot forge a line or steer a terminal") {
   fake::FakeControl control;
   gossip::LinkStatus forged = link(gossip::LinkState::established);
