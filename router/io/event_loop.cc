@@ -1,31 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "router/io/event_loop.h"
 
-#include <utility>
-
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "base/ensure.h"
 #include "router/io/internal/loop_context.h"
 
 namespace weft::io {
 namespace {
 
-namespace asio = boost::asio;
-using SteadyPoint = std::chrono::steady_clock::time_point;
-
-SteadyPoint to_steady(TimePoint t) {
-  return SteadyPoint(
-      std::chrono::duration_cast<std::chrono::steady_clock::duration>(t.time_since_epoch()));
-}
-
-void wait_for_signal(asio::signal_set& signals, std::function<void(int)> handler) {
-  signals.async_wait(
-      [&signals, handler = std::move(handler)](const boost::system::error_code& ec, int signal) {
-        if (ec) return;
-        handler(signal);
-        wait_for_signal(signals, handler);
-      });
+void wait_for_signal(LoopContext& loop, std::shared_ptr<std::function<void(int)>> handler) {
+  loop.signals->async_wait([&loop, handler](boost::system::error_code failed, int signal) {
+    if (failed) return;
+    (*handler)(signal);
+    wait_for_signal(loop, handler);
+  });
 }
 
 }  // namespace
@@ -34,69 +24,73 @@ EventLoop::EventLoop() : context_(std::make_unique<LoopContext>()) {}
 EventLoop::~EventLoop() = default;
 
 void EventLoop::run() {
-  context_->context.restart();
-  context_->context.run();
+  context_->io.restart();
+  context_->io.run();
 }
 
 void EventLoop::run_for(Duration at_most) {
-  context_->context.restart();
-  context_->context.run_for(at_most);
+  context_->io.restart();
+  context_->io.run_for(at_most);
 }
 
 void EventLoop::stop() {
-  context_->context.stop();
+  context_->io.stop();
 }
 
 void EventLoop::post(std::function<void()> work) {
-  asio::post(context_->context, std::move(work));
+  boost::asio::post(context_->io, std::move(work));
 }
 
 Result<> EventLoop::on_signals(const std::vector<int>& signals, std::function<void(int)> handler) {
-  context_->signals = std::make_unique<asio::signal_set>(context_->context);
-  for (int signal : signals) {
-    boost::system::error_code ec;
-    context_->signals->add(signal, ec);
-    if (ec) return failure(ec, "cannot watch a signal");
+  ensure(!context_->signals, "signals are watched once");
+  context_->signals.emplace(context_->io);
+  for (const int signal : signals) {
+    boost::system::error_code failed;
+    context_->signals->add(signal, failed);
+    if (failed) return Error{Errc::system, failed.value(), "cannot watch a signal"};
   }
-  wait_for_signal(*context_->signals, std::move(handler));
+  wait_for_signal(*context_, std::make_shared<std::function<void(int)>>(std::move(handler)));
   return {};
 }
 
 TimePoint EventLoop::now() const {
-  return TimePoint(
-      std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
+  return TimePoint(std::chrono::steady_clock::now().time_since_epoch());
 }
 
 WallOffset EventLoop::wall_offset() const {
-  auto wall =
-      std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch());
-  return {.since_epoch = wall - now().time_since_epoch()};
+  const auto wall = std::chrono::system_clock::now().time_since_epoch();
+  return {std::chrono::duration_cast<Duration>(wall) - now().time_since_epoch()};
 }
 
 struct Timer::State {
-  State(asio::io_context& context, std::function<void()> handler)
-      : timer(context), on_expiry(std::move(handler)) {}
-  asio::steady_timer timer;
+  State(EventLoop& loop, std::function<void()> callback)
+      : timer(loop.context().io), on_expiry(std::move(callback)) {}
+
+  boost::asio::steady_timer timer;
   std::function<void()> on_expiry;
-  std::uint64_t generation = 0;  // an expiry that was already queued when re-armed is stale
+  std::optional<TimePoint> deadline;
 };
 
 Timer::Timer(EventLoop& loop, std::function<void()> on_expiry)
-    : state_(std::make_shared<State>(loop.context().context, std::move(on_expiry))) {}
+    : state_(std::make_shared<State>(loop, std::move(on_expiry))) {}
 
 Timer::~Timer() {
   arm(std::nullopt);
 }
 
 void Timer::arm(std::optional<TimePoint> deadline) {
-  std::uint64_t generation = ++state_->generation;
+  if (state_->deadline == deadline) return;
+  state_->deadline = deadline;
   if (!deadline) {
     state_->timer.cancel();
     return;
   }
-  state_->timer.expires_at(to_steady(*deadline));
-  state_->timer.async_wait([state = state_, generation](const boost::system::error_code& ec) {
-    if (!ec && state->generation == generation) state->on_expiry();
+  state_->timer.expires_at(native(*deadline));
+  state_->timer.async_wait([state = state_, at = *deadline](boost::system::error_code failed) {
+    // One that was queued as due before it was replaced comes without an error.
+    if (failed || state->deadline != at) return;
+    state->deadline.reset();
+    state->on_expiry();
   });
 }
 

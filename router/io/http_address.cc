@@ -1,30 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "router/io/http_address.h"
 
+#include <variant>
+
 #include <sys/un.h>
 
 namespace weft::io {
+namespace {
+
+constexpr std::string_view kUnixScheme = "unix://";
+constexpr std::string_view kLocalhost = "localhost:";
+constexpr std::size_t kUnixPathMax = sizeof(sockaddr_un::sun_path) - 1;
+
+}  // namespace
 
 Result<HttpAddress> HttpAddress::parse(std::string_view text) {
-  constexpr std::string_view kUnix = "unix://";
-  bool unix_url = text.substr(0, kUnix.size()) == kUnix;
-  std::string_view path = unix_url ? text.substr(kUnix.size()) : text;
-  if (unix_url || (!text.empty() && text.front() == '/')) {
-    if (path.empty() || path.front() != '/' || path.size() >= sizeof(sockaddr_un::sun_path)) {
-      return Error{.code = Errc::bad_value,
-                   .what = "the path of a unix socket is absolute and at most 107 bytes long"};
+  if (text.starts_with(kUnixScheme)) text.remove_prefix(kUnixScheme.size());
+  if (text.starts_with('/')) {
+    if (text.size() > kUnixPathMax || text.find('\0') != std::string_view::npos) {
+      return Error{Errc::too_large, 0, "a unix socket's path has at most 107 characters"};
     }
-    return HttpAddress{.where = UnixPath{std::string(path)}};
+    return HttpAddress{UnixPath{std::string(text)}};
   }
-  std::string full(text);
-  if (!full.empty() && full.front() == ':') full = "0.0.0.0" + full;
-  if (full.rfind("localhost:", 0) == 0) full.replace(0, 9, "127.0.0.1");
-  auto endpoint = Endpoint::parse(full);
+  std::string address(text);
+  if (text.starts_with(':')) address = "0.0.0.0" + address;
+  if (text.starts_with(kLocalhost)) {
+    address = "127.0.0.1:" + address.substr(kLocalhost.size());
+  }
+  const auto endpoint = Endpoint::parse(address);
   if (!endpoint) {
-    return Error{.code = Errc::bad_value,
-                 .what = "not an address: it looks like 127.0.0.1:6784 or /run/weave.sock"};
+    return Error{Errc::bad_value, 0, "neither ADDRESS:PORT nor the path of a unix socket"};
   }
-  return HttpAddress{.where = *endpoint};
+  return HttpAddress{*endpoint};
 }
 
 std::string HttpAddress::text() const {

@@ -15,16 +15,16 @@ namespace weft::io {
 struct HttpLimits {
   std::uint32_t header_max = 16 * 1024;
   std::uint64_t body_max = 1024 * 1024;
-  std::size_t connections_max = 64;  // those that wait for our reply are not counted out
-  Duration idle_timeout = std::chrono::seconds(30);  // between bytes of a request
+  std::size_t connections_max = 256;  // those that wait for our reply are not among them
+  std::size_t answering_max = 1024;   // requests that wait for our reply
+  Duration idle_timeout = std::chrono::seconds(30);  // for one whole request, or one whole reply
 };
 
 struct HttpCounters {
   std::uint64_t accepted = 0;
   std::uint64_t requests = 0;
-  std::uint64_t malformed = 0;    // answered with 4xx and closed
-  std::uint64_t evicted = 0;      // idle, gave way to another
-  std::uint64_t turned_away = 0;  // all places were taken by requests that wait for a reply
+  std::uint64_t malformed = 0;  // answered with 4xx and closed
+  std::uint64_t evicted = 0;    // idle, gave way to another
 };
 
 class HttpServer {
@@ -36,7 +36,9 @@ class HttpServer {
                                                     const HttpLimits& limits = {});
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
-  ~HttpServer();  // closes all connections and removes its unix socket
+  // Closes all connections, without calling abort handlers, and removes its unix socket. Exchanges
+  // that wait may outlive the server, but not the loop.
+  ~HttpServer();
 
   HttpAddress address() const;  // with the real port
   const HttpCounters& counters() const;

@@ -1,102 +1,111 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "router/io/resolver.h"
 
-#include <condition_variable>
+#include <algorithm>
+#include <cerrno>
 #include <deque>
 #include <mutex>
 #include <thread>
-#include <utility>
 
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "router/io/internal/socket.h"
+
 namespace weft::io {
 namespace {
 
 Result<std::vector<Ipv4Addr>> look_up(const std::string& host) {
-  if (auto literal = Ipv4Addr::parse(host)) return std::vector{*literal};
   addrinfo hints{};
   hints.ai_family = AF_INET;
   hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  int code = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
-  if (code != 0) {
-    if (code == EAI_NONAME || code == EAI_NODATA) {
-      return Error{.code = Errc::not_found, .what = "no such host name"};
-    }
-    if (code == EAI_AGAIN) return Error{.code = Errc::system, .what = "the name server is silent"};
-    return Error{.code = Errc::system, .what = "the name cannot be looked up"};
+  addrinfo* list = nullptr;
+  const int failed = ::getaddrinfo(host.c_str(), nullptr, &hints, &list);
+  switch (failed) {
+    case 0:
+      break;
+    case EAI_NONAME:
+    case EAI_NODATA:
+      return Error{Errc::not_found, 0, "no such host"};
+    case EAI_AGAIN:
+      return Error{Errc::system, 0, "the name server does not answer"};
+    case EAI_SYSTEM:
+      return Error{Errc::system, errno, "cannot resolve the name"};
+    default:
+      return Error{Errc::system, 0, "cannot resolve the name"};
   }
-  std::vector<Ipv4Addr> addresses;
-  for (addrinfo* a = found; a != nullptr; a = a->ai_next) {
-    const auto* sa = reinterpret_cast<const sockaddr_in*>(a->ai_addr);
-    addresses.push_back({ntohl(sa->sin_addr.s_addr)});
+  std::vector<Ipv4Addr> found;
+  for (const addrinfo* a = list; a != nullptr; a = a->ai_next) {
+    const Ipv4Addr ip = to_endpoint(*reinterpret_cast<const sockaddr_in*>(a->ai_addr)).ip;
+    if (std::find(found.begin(), found.end(), ip) == found.end()) found.push_back(ip);
   }
-  ::freeaddrinfo(found);
-  return addresses;
+  ::freeaddrinfo(list);
+  return found;
 }
 
 }  // namespace
 
-// Shared with the helper thread, which outlives the Resolver while a look-up hangs.
+// Shared with the helper thread, which may outlive the resolver while a name server is silent.
 struct Resolver::State {
-  explicit State(EventLoop& l) : loop(l) {}
-
-  struct Job {
+  struct Lookup {
     std::string host;
     OnDone done;
   };
-  std::mutex mutex;
-  std::condition_variable wake;
-  std::deque<Job> jobs;
-  bool stopped = false;
-  static void work(const std::shared_ptr<State>& state);  // the helper thread
 
-  bool running = false;  // the thread is started by the first look-up
-  EventLoop& loop;
+  std::mutex mutex;
+  EventLoop* loop = nullptr;  // null once the resolver is gone
+  std::deque<Lookup> waiting;
+  bool thread_runs = false;
 };
 
-Resolver::Resolver(EventLoop& loop) : state_(std::make_shared<State>(loop)) {}
+namespace {
+
+// Works off what waits, then ends: an idle daemon has no helper thread.
+template <class State>
+void work(const std::shared_ptr<State>& state) {
+  std::unique_lock lock(state->mutex);
+  while (state->loop != nullptr && !state->waiting.empty()) {
+    auto lookup = std::move(state->waiting.front());
+    state->waiting.pop_front();
+    lock.unlock();
+    auto found = look_up(lookup.host);
+    lock.lock();
+    if (state->loop == nullptr) break;
+    state->loop->post([state, done = std::move(lookup.done), found = std::move(found)] {
+      if (state->loop != nullptr) done(found);
+    });
+  }
+  state->thread_runs = false;
+}
+
+}  // namespace
+
+Resolver::Resolver(EventLoop& loop) : state_(std::make_shared<State>()) {
+  state_->loop = &loop;
+}
 
 Resolver::~Resolver() {
-  std::lock_guard lock(state_->mutex);
-  state_->stopped = true;
-  state_->wake.notify_all();
+  const std::lock_guard lock(state_->mutex);
+  state_->loop = nullptr;
+  state_->waiting.clear();
 }
 
 void Resolver::resolve(std::string host, OnDone done) {
-  std::lock_guard lock(state_->mutex);
-  if (state_->jobs.size() >= kLookupsMax) {
-    state_->loop.post([done = std::move(done)] {
-      done(Error{.code = Errc::too_large, .what = "too many names wait to be looked up"});
+  const auto answer = [this, &done](Result<std::vector<Ipv4Addr>> result) {
+    state_->loop->post([state = state_, done, result = std::move(result)] {
+      if (state->loop != nullptr) done(result);
     });
-    return;
+  };
+  if (const auto literal = Ipv4Addr::parse(host)) return answer(std::vector{*literal});
+  const std::lock_guard lock(state_->mutex);
+  if (state_->waiting.size() >= kLookupsMax) {
+    return answer(Error{Errc::too_large, 0, "too many names wait to be resolved"});
   }
-  state_->jobs.push_back({.host = std::move(host), .done = std::move(done)});
-  if (!std::exchange(state_->running, true)) std::thread(State::work, state_).detach();
-  state_->wake.notify_one();
-}
-
-void Resolver::State::work(const std::shared_ptr<State>& state) {
-  std::unique_lock lock(state->mutex);
-  for (;;) {
-    state->wake.wait(lock, [&] { return state->stopped || !state->jobs.empty(); });
-    if (state->stopped) return;
-    Job job = std::move(state->jobs.front());
-    state->jobs.pop_front();
-    lock.unlock();
-    auto result = look_up(job.host);
-    lock.lock();
-    if (state->stopped) return;  // then the loop may be gone, too
-    state->loop.post([state, done = std::move(job.done), result = std::move(result)] {
-      {
-        std::lock_guard guard(state->mutex);
-        if (state->stopped) return;
-      }
-      done(result);
-    });
-  }
+  state_->waiting.push_back({std::move(host), std::move(done)});
+  if (state_->thread_runs) return;
+  state_->thread_runs = true;
+  std::thread([state = state_] { work(state); }).detach();
 }
 
 }  // namespace weft::io

@@ -24,7 +24,7 @@ class Resolver {
   Resolver& operator=(const Resolver&) = delete;
   ~Resolver();  // does not wait for a lookup under way; its callback never comes
 
-  // Calls back on the loop's thread, in order of the calls. A literal address needs no server.
+  // Calls back on the loop's thread. A literal address needs no server.
   // not_found: the name has no IPv4 address. Never called from inside resolve().
   void resolve(std::string host, OnDone done);
 

@@ -1,154 +1,192 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "router/io/tcp.h"
 
-#include <algorithm>
-#include <array>
-#include <deque>
 #include <set>
-#include <utility>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/write.hpp>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "base/ensure.h"
+#include "router/io/internal/acceptor.h"
 #include "router/io/internal/loop_context.h"
+#include "router/io/internal/socket.h"
 
 namespace weft::io {
 namespace {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
-using boost::system::error_code;
+using ErrorCode = boost::system::error_code;
 
-constexpr std::size_t kReadBufferSize = 64 * 1024;
-// Small writes are joined up to this size, so that a burst of them is one system call.
-constexpr std::size_t kJoinMax = 256 * 1024;
-// After this long without a descriptor to spare, accepting is tried again.
-constexpr std::chrono::milliseconds kAcceptRetry{100};
+// Reads of one stream before the loop looks at anything else.
+constexpr int kReadsPerTurn = 16;
+// A queue that grew larger gives its memory back when it is empty.
+constexpr std::size_t kKeptQueueMemory = 256 * 1024;
 
-tcp::endpoint to_asio(Endpoint e) {
-  return {asio::ip::address_v4(e.ip.value), e.port};
+Error stream_error(const ErrorCode& failed) {
+  if (failed == asio::error::eof) return {Errc::refused, 0, "closed by the peer"};
+  return socket_error(failed.value(), "the connection broke");
 }
 
-Endpoint from_asio(const tcp::endpoint& e) {
-  if (!e.address().is_v4()) return {};
-  return {.ip = {e.address().to_v4().to_uint()}, .port = e.port()};
-}
-
-// Closing resets, as Weave does: no TIME_WAIT holds the port of a peer that comes right back.
-void reset(tcp::socket& socket) {
-  error_code ignored;
-  socket.set_option(asio::socket_base::linger(true, 0), ignored);
-  socket.close(ignored);
+void prepare(int fd) {
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  const linger reset_on_close{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset_on_close, sizeof reset_on_close);
 }
 
 }  // namespace
 
-struct TcpStream::State : std::enable_shared_from_this<TcpStream::State> {
-  explicit State(tcp::socket connected)
-      : socket(std::move(connected)), grace(socket.get_executor()) {
-    error_code ignored;
-    socket.set_option(tcp::no_delay(true), ignored);
-    local = from_asio(socket.local_endpoint(ignored));
-    remote = from_asio(socket.remote_endpoint(ignored));
+// open → (close) flushing → (all written) waiting for the peer's end → gone
+//      → (abort, error, end of grace) gone
+struct TcpStream::State : std::enable_shared_from_this<State> {
+  State(LoopContext& context, OwnedFd fd)
+      : loop(context),
+        socket(context.io),
+        grace(context.io),
+        local(local_endpoint(fd.value())),
+        remote(remote_endpoint(fd.value())) {
+    prepare(fd.value());
+    socket.assign(tcp::v4(), fd.release());
+    socket.non_blocking(true);
+  }
+
+  void wait_readable() {
+    socket.async_wait(tcp::socket::wait_read, [self = shared_from_this()](ErrorCode failed) {
+      if (!failed) self->read();
+    });
   }
 
   void read() {
-    socket.async_read_some(
-        asio::buffer(buffer), [self = shared_from_this()](error_code ec, std::size_t n) {
-          if (self->closing) return;
-          if (ec) return self->broken(ec);
-          self->handlers.on_data(std::as_bytes(std::span(self->buffer).first(n)));
-          if (!self->closing) self->read();
-        });
+    for (int i = 0; i < kReadsPerTurn && socket.is_open(); ++i) {
+      ErrorCode failed;
+      const std::size_t n = socket.read_some(asio::buffer(loop.scratch), failed);
+      if (failed == asio::error::would_block) break;
+      if (failed) return end(stream_error(failed));
+      if (!silent) handlers.on_data(ByteView(loop.scratch).first(n));
+    }
+    if (socket.is_open()) wait_readable();
   }
 
-  void write() {
-    writing = true;
-    asio::async_write(socket, asio::buffer(queue.front()),
-                      [self = shared_from_this()](error_code ec, std::size_t) {
-                        self->writing = false;
-                        if (ec) return self->broken(ec);
-                        self->queued -= self->queue.front().size();
-                        self->queue.pop_front();
-                        if (!self->queue.empty()) return self->write();
-                        if (self->closing) return reset(self->socket);
-                        if (self->handlers.on_drained) self->handlers.on_drained();
-                      });
+  Result<> write(ByteView bytes) {
+    if (silent || !socket.is_open()) return {};
+    if (queued() + bytes.size() > kWriteQueueMax) {
+      return Error{Errc::too_large, 0, "the write queue is full"};
+    }
+    const bool idle = queued() == 0;
+    append(queue, bytes);
+    if (idle) flush();
+    return {};
   }
 
-  void broken(error_code ec) {
+  std::size_t queued() const { return queue.size() - written; }
+
+  void flush() {
+    ErrorCode failed;
+    while (queued() != 0 && !failed) {
+      written += socket.write_some(asio::buffer(queue.data() + written, queued()), failed);
+    }
+    if (failed && failed != asio::error::would_block) return end_later(stream_error(failed));
+    if (queued() == 0) return on_flushed();
+    // Moving the rest to the front is cheap only while it is the smaller part.
+    if (written > queue.size() / 2) {
+      queue.erase(queue.begin(), queue.begin() + static_cast<std::ptrdiff_t>(written));
+      written = 0;
+    }
+    socket.async_wait(tcp::socket::wait_write, [self = shared_from_this()](ErrorCode broken) {
+      if (!broken && self->socket.is_open()) self->flush();
+    });
+  }
+
+  void on_flushed() {
+    queue.clear();
+    written = 0;
+    if (queue.capacity() > kKeptQueueMemory) queue.shrink_to_fit();
+    if (silent) {
+      ErrorCode ignored;
+      socket.shutdown(tcp::socket::shutdown_send, ignored);
+      return;
+    }
+    if (drain_told) return;
+    drain_told = true;
+    asio::post(loop.io, [self = shared_from_this()] {
+      self->drain_told = false;
+      if (self->silent || self->queued() != 0 || !self->socket.is_open()) return;
+      if (self->handlers.on_drained) self->handlers.on_drained();
+    });
+  }
+
+  void close() {
+    if (silent || !socket.is_open()) {
+      silent = true;
+      return;
+    }
+    silent = true;
+    if (!started) wait_readable();  // to see the peer's end
+    if (queued() == 0) on_flushed();
+    grace.expires_after(kCloseGrace);
+    grace.async_wait([self = shared_from_this()](ErrorCode cancelled) {
+      if (!cancelled) self->reset();
+    });
+  }
+
+  void reset() {
     grace.cancel();
-    if (socket.is_open()) reset(socket);
-    if (std::exchange(closing, true)) return;
-    auto on_closed = std::exchange(handlers.on_closed, nullptr);
-    bool by_peer = ec == asio::error::eof || ec == asio::error::connection_reset;
-    if (!on_closed) return;
-    on_closed(by_peer ? Error{.code = Errc::refused, .what = "closed by the peer"}
-                      : failure(ec, "the connection broke"));
+    ErrorCode ignored;
+    socket.close(ignored);
   }
 
+  void end(Error why) {
+    reset();
+    if (silent) return;
+    silent = true;
+    if (handlers.on_closed) handlers.on_closed(why);
+  }
+
+  void end_later(Error why) {
+    asio::post(loop.io, [self = shared_from_this(), why] { self->end(why); });
+  }
+
+  LoopContext& loop;
   tcp::socket socket;
   asio::steady_timer grace;
-  Handlers handlers;
-  std::array<char, kReadBufferSize> buffer{};
-  std::deque<Bytes> queue;
-  std::size_t queued = 0;
-  bool writing = false;
-  bool closing = false;
   Endpoint local, remote;
+  // Kept as long as this, since one of them may be running while the stream is destroyed.
+  Handlers handlers;
+  Bytes queue;
+  std::size_t written = 0;  // of the queue's front
+  bool started = false;
+  bool silent = false;  // no more callbacks
+  bool drain_told = false;
 };
 
 TcpStream::TcpStream(std::shared_ptr<State> state) : state_(std::move(state)) {}
 TcpStream::~TcpStream() {
-  close();
+  state_->close();
 }
 
 void TcpStream::start(Handlers handlers) {
+  ensure(!state_->started, "a stream is started once");
+  state_->started = true;
   state_->handlers = std::move(handlers);
-  state_->read();
+  state_->wait_readable();
 }
 
 Result<> TcpStream::write(ByteView bytes) {
-  State& s = *state_;
-  if (s.closing || bytes.empty()) return {};
-  if (s.queued + bytes.size() > kWriteQueueMax) {
-    return Error{.code = Errc::too_large, .what = "the write queue is full"};
-  }
-  s.queued += bytes.size();
-  // The front is being written; anything behind it may still grow.
-  bool joins =
-      s.queue.size() > (s.writing ? 1U : 0U) && s.queue.back().size() + bytes.size() <= kJoinMax;
-  if (joins) {
-    append(s.queue.back(), bytes);
-  } else {
-    s.queue.push_back(to_bytes(bytes));
-  }
-  if (!s.writing) s.write();
-  return {};
+  return state_->write(bytes);
 }
-
 std::size_t TcpStream::queued() const {
-  return state_->queued;
+  return state_->queued();
 }
-
 void TcpStream::close() {
-  State& s = *state_;
-  if (std::exchange(s.closing, true)) return;
-  s.handlers = {};
-  if (s.queue.empty()) return reset(s.socket);
-  s.grace.expires_after(kCloseGrace);
-  s.grace.async_wait([state = state_](error_code ec) {
-    if (!ec && state->socket.is_open()) reset(state->socket);
-  });
+  state_->close();
 }
 
 void TcpStream::abort() {
-  state_->closing = true;
-  state_->handlers = {};
-  reset(state_->socket);
+  state_->silent = true;
+  state_->reset();
 }
 
 Endpoint TcpStream::local() const {
@@ -158,119 +196,131 @@ Endpoint TcpStream::remote() const {
   return state_->remote;
 }
 
-struct TcpListener::State : std::enable_shared_from_this<TcpListener::State> {
-  explicit State(asio::io_context& context) : acceptor(context), retry(context) {}
-
-  void accept() {
-    acceptor.async_accept([self = shared_from_this()](error_code ec, tcp::socket socket) {
-      if (!self->acceptor.is_open()) return;
-      if (!ec) {
-        auto stream = std::make_shared<TcpStream::State>(std::move(socket));
-        self->on_accept(std::make_unique<TcpStream>(std::move(stream)));
-        if (self->acceptor.is_open()) self->accept();
-        return;
-      }
-      // Out of descriptors, most likely: waiting is better than spinning.
-      self->retry.expires_after(kAcceptRetry);
-      self->retry.async_wait([self](error_code cancelled) {
-        if (!cancelled && self->acceptor.is_open()) self->accept();
-      });
-    });
-  }
-
-  tcp::acceptor acceptor;
-  asio::steady_timer retry;
-  OnAccept on_accept;
+struct TcpListener::State {
+  std::shared_ptr<Acceptor> acceptor;
+  Endpoint endpoint;
 };
+
+TcpListener::TcpListener(std::shared_ptr<State> state) : state_(std::move(state)) {}
+TcpListener::~TcpListener() {
+  state_->acceptor->stop();
+}
+Endpoint TcpListener::endpoint() const {
+  return state_->endpoint;
+}
 
 Result<std::unique_ptr<TcpListener>> TcpListener::open(EventLoop& loop, Endpoint at,
                                                        OnAccept on_accept) {
-  auto state = std::make_shared<State>(loop.context().context);
-  state->on_accept = std::move(on_accept);
-  error_code ec;
-  state->acceptor.open(tcp::v4(), ec);
-  if (!ec) state->acceptor.set_option(tcp::acceptor::reuse_address(true), ec);
-  if (!ec) state->acceptor.bind(to_asio(at), ec);
-  if (!ec) state->acceptor.listen(asio::socket_base::max_listen_connections, ec);
-  if (ec) return failure(ec, "cannot listen");
-  state->accept();
+  auto fd = listen_tcp(at);
+  if (!fd) return fd.error();
+  auto state = std::make_shared<State>();
+  state->endpoint = local_endpoint(fd->value());
+  LoopContext& context = loop.context();
+  state->acceptor = std::make_shared<Acceptor>(
+      context, std::move(*fd),
+      Acceptor::Handlers{.ready = [] { return true; },
+                         .on_accept =
+                             [&context, on_accept = std::move(on_accept)](OwnedFd connection) {
+                               on_accept(
+                                   std::make_unique<TcpStream>(std::make_shared<TcpStream::State>(
+                                       context, std::move(connection))));
+                             }});
+  state->acceptor->resume();
   return std::make_unique<TcpListener>(std::move(state));
-}
-
-TcpListener::TcpListener(std::shared_ptr<State> state) : state_(std::move(state)) {}
-
-TcpListener::~TcpListener() {
-  error_code ignored;
-  state_->retry.cancel();
-  state_->acceptor.close(ignored);
-}
-
-Endpoint TcpListener::endpoint() const {
-  error_code ignored;
-  return from_asio(state_->acceptor.local_endpoint(ignored));
 }
 
 namespace {
 
+// One connection being made.
 struct Dialling : std::enable_shared_from_this<Dialling> {
-  explicit Dialling(asio::io_context& context) : socket(context), timer(context) {}
-
-  void finish(Result<std::unique_ptr<TcpStream>> result) {
-    timer.cancel();
-    if (auto call = std::exchange(done, nullptr)) call(std::move(result));
+  Dialling(LoopContext& context, OwnedFd fd) : socket(context.io), deadline(context.io) {
+    socket.assign(tcp::v4(), fd.release());
   }
 
   tcp::socket socket;
-  asio::steady_timer timer;
-  TcpConnector::OnDone done;
-  bool timed_out = false;
+  asio::steady_timer deadline;
 };
 
 }  // namespace
 
-struct TcpConnector::State {
-  explicit State(asio::io_context& c) : context(c) {}
-  asio::io_context& context;
-  std::set<std::shared_ptr<Dialling>> dialling;
+struct TcpConnector::State : std::enable_shared_from_this<State> {
+  explicit State(EventLoop& event_loop) : loop(event_loop) {}
+
+  Result<> begin(const Attempt& attempt, const std::shared_ptr<Dialling>& dialling, OnDone done);
+  void finish(const std::shared_ptr<Dialling>& dialling, const OnDone& done, int sys_errno);
+
+  EventLoop& loop;
+  std::set<std::shared_ptr<Dialling>> under_way;
+  bool gone = false;
 };
 
-TcpConnector::TcpConnector(EventLoop& loop)
-    : state_(std::make_shared<State>(loop.context().context)) {}
+Result<> TcpConnector::State::begin(const Attempt& attempt,
+                                    const std::shared_ptr<Dialling>& dialling, OnDone done) {
+  const int fd = dialling->socket.native_handle();
+  if (attempt.from != Endpoint{}) {
+    // The port is chosen when the destination is known: otherwise they run out sooner.
+    if (attempt.from.port == 0) set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+    if (auto bound = bind_socket(fd, attempt.from); !bound) return bound;
+  }
+  const sockaddr_in to = to_sockaddr(attempt.to);
+  const int rc = ::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to);
+  if (rc != 0 && errno != EINPROGRESS) return socket_error(errno, "cannot connect");
+  under_way.insert(dialling);
+  const auto shared_done = std::make_shared<OnDone>(std::move(done));
+  dialling->deadline.expires_after(attempt.timeout);
+  dialling->deadline.async_wait(
+      [self = shared_from_this(), dialling, shared_done](ErrorCode cancelled) {
+        if (!cancelled) self->finish(dialling, *shared_done, ETIMEDOUT);
+      });
+  dialling->socket.async_wait(tcp::socket::wait_write, [self = shared_from_this(), dialling,
+                                                        shared_done](ErrorCode cancelled) {
+    if (cancelled || !dialling->socket.is_open()) return;
+    int failed = 0;
+    socklen_t size = sizeof failed;
+    ::getsockopt(dialling->socket.native_handle(), SOL_SOCKET, SO_ERROR, &failed, &size);
+    self->finish(dialling, *shared_done, failed);
+  });
+  return {};
+}
+
+void TcpConnector::State::finish(const std::shared_ptr<Dialling>& dialling, const OnDone& done,
+                                 int sys_errno) {
+  if (gone || under_way.erase(dialling) == 0) return;
+  dialling->deadline.cancel();
+  if (sys_errno != 0) {
+    ErrorCode ignored;
+    dialling->socket.close(ignored);
+    done(socket_error(sys_errno, "cannot connect"));
+    return;
+  }
+  OwnedFd fd(dialling->socket.release());
+  done(std::make_unique<TcpStream>(
+      std::make_shared<TcpStream::State>(loop.context(), std::move(fd))));
+}
+
+TcpConnector::TcpConnector(EventLoop& loop) : state_(std::make_shared<State>(loop)) {}
 
 TcpConnector::~TcpConnector() {
-  for (const std::shared_ptr<Dialling>& d : state_->dialling) {
-    d->done = nullptr;
-    d->timer.cancel();
-    reset(d->socket);
+  state_->gone = true;
+  for (const auto& dialling : state_->under_way) {
+    dialling->deadline.cancel();
+    ErrorCode ignored;
+    dialling->socket.close(ignored);
   }
+  state_->under_way.clear();
 }
 
 void TcpConnector::connect(const Attempt& attempt, OnDone done) {
-  auto d = std::make_shared<Dialling>(state_->context);
-  d->done = std::move(done);
-  error_code ec;
-  d->socket.open(tcp::v4(), ec);
-  if (!ec && attempt.from != Endpoint{}) d->socket.bind(to_asio(attempt.from), ec);
-  state_->dialling.insert(d);
-  std::weak_ptr<State> weak = state_;
-  auto finished = [weak, d](error_code result) {
-    if (auto state = weak.lock()) state->dialling.erase(d);
-    if (d->timed_out) result = error_code(ETIMEDOUT, boost::system::system_category());
-    if (result) return d->finish(failure(result, "cannot connect"));
-    auto stream = std::make_shared<TcpStream::State>(std::move(d->socket));
-    d->finish(std::make_unique<TcpStream>(std::move(stream)));
-  };
-  if (ec) {
-    asio::post(state_->context, [finished, ec] { finished(ec); });
-    return;
+  auto fd = open_socket(SOCK_STREAM);
+  Result<> begun = fd ? Result<>() : Result<>(fd.error());
+  if (fd) {
+    auto dialling = std::make_shared<Dialling>(state_->loop.context(), std::move(*fd));
+    begun = state_->begin(attempt, dialling, done);
   }
-  d->timer.expires_after(attempt.timeout);
-  d->timer.async_wait([d](error_code cancelled) {
-    if (cancelled) return;
-    d->timed_out = true;
-    reset(d->socket);
+  if (begun) return;
+  asio::post(state_->loop.context().io, [state = state_, done, why = begun.error()] {
+    if (!state->gone) done(why);
   });
-  d->socket.async_connect(to_asio(attempt.to), finished);
 }
 
 }  // namespace weft::io

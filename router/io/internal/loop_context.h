@@ -1,26 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
+// What the files of this folder share: Asio's context and one buffer to read into.
 #pragma once
 
-#include <memory>
+#include <array>
+#include <chrono>
+#include <optional>
 
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 
-#include "base/result.h"
+#include "base/bytes.h"
+#include "router/io/event_loop.h"
 
 namespace weft::io {
 
 struct LoopContext {
-  boost::asio::io_context context{1};
-  std::unique_ptr<boost::asio::signal_set> signals;
+  boost::asio::io_context io{1};  // one thread runs it
+  std::optional<boost::asio::signal_set> signals;
+  // Streams read into it and hand the bytes on at once, so that a stream at rest holds no memory.
+  std::array<std::byte, 64 * 1024> scratch{};
 };
 
-// The Error of a failed Asio call, with the errno that the kernel gave.
-inline Error failure(const boost::system::error_code& ec, std::string_view what) {
-  bool system = ec.category() == boost::system::system_category() ||
-                ec.category() == boost::system::generic_category();
-  return {.code = Errc::system, .sys_errno = system ? ec.value() : 0, .what = what};
+inline std::chrono::steady_clock::time_point native(TimePoint t) {
+  return std::chrono::steady_clock::time_point(
+      std::chrono::duration_cast<std::chrono::steady_clock::duration>(t.time_since_epoch()));
 }
 
 }  // namespace weft::io
