@@ -50,4 +50,17 @@ std::optional<bool> parse_bool(std::string_view text) {
   return std::nullopt;
 }
 
+std::string short_digest(std::string_view text, std::size_t size) {
+  constexpr std::string_view kDigits = "0123456789abcdefghijklmnopqrstuv";
+  std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+  for (char c : text)
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  // The low bits of FNV mix badly, so the high half is folded in.
+  hash ^= hash >> 29;
+  std::string out;
+  for (std::size_t i = 0; i < size; ++i, hash >>= 5)
+    out += kDigits[hash & 31];
+  return out;
+}
+
 }  // namespace weft
