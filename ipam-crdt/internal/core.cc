@@ -257,7 +257,8 @@ void Allocator::Core::log(LogLevel level, std::string text, PeerName peer) {
 
 std::string Allocator::Core::display(PeerName peer) const {
   auto nickname = nicknames_.find(peer);
-  return display_name(peer, nickname == nicknames_.end() ? "" : nickname->second);
+  bool named = nickname != nicknames_.end() && !nickname->second.empty();
+  return named ? display_name(peer, nickname->second) : peer.text();
 }
 
 }  // namespace weft::ipam
