@@ -85,7 +85,7 @@ std::optional<TimePoint> Node::next_deadline() const {
 }
 
 void Node::on_overlay_established(TimePoint now, LinkId link, Effects& out) {
-  core_->on_overlay_established(now, link);
+  core_->on_overlay_established(now, link, out);
   core_->finish(now, out);
 }
 

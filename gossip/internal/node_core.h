@@ -20,7 +20,11 @@ namespace weft::gossip {
 // Periods and delays of Weave's mesh (docs/wire/gossip.md).
 inline constexpr std::chrono::seconds kGossipInterval{30};
 inline constexpr std::chrono::seconds kOwnUpdateDelay{1};
-inline constexpr std::chrono::seconds kCollectDelay{1};
+// How long records may be of no use (nobody we reach lists a connection to them) before they go.
+// Weave waits one second, which is just what it takes until the relay in between tells of its own
+// new connection: at the far end of a chain everything learnt was thrown away again, until the
+// periodic gossip half a minute later. So every update pushes the collection out, and further.
+inline constexpr std::chrono::seconds kCollectDelay{3};
 inline constexpr std::chrono::milliseconds kRoutesDelay{100};
 // Accepted connections: 20 at once, then one every 50 ms.
 inline constexpr std::uint32_t kAcceptBurst = 20;
@@ -60,7 +64,7 @@ class Node::Core {
   void on_bytes(TimePoint now, LinkId id, ByteView bytes, Effects& out);
   void on_drained(TimePoint now, LinkId id, Effects& out);
   void on_closed(TimePoint now, LinkId id, std::string_view reason, Effects& out);
-  void on_overlay_established(TimePoint now, LinkId id);
+  void on_overlay_established(TimePoint now, LinkId id, Effects& out);
   void close_link(TimePoint now, LinkId id, LinkEnding ending, Effects& out);
 
   // Gossip (node_gossip.cc).

@@ -167,7 +167,7 @@ std::optional<Topology::Applied> Node::Core::apply_topology(TimePoint now, PeerL
     return std::nullopt;
   }
   auto applied = topology.apply(*records);
-  if (!collect_at_) collect_at_ = now + kCollectDelay;
+  collect_at_ = now + kCollectDelay;
   if (!applied.changed.empty() || applied.own_outdated) request_routes(now);
   if (applied.own_outdated) schedule_own_update(now, config.name);
   if (applied.own_short_id_lost) mend_short_id(now);

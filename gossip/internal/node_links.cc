@@ -66,13 +66,17 @@ void Node::Core::on_closed(TimePoint now, LinkId id, std::string_view reason, Ef
   close_link(now, id, LinkEnding{.reason = text, .by_peer = true}, out);
 }
 
-void Node::Core::on_overlay_established(TimePoint now, LinkId id) {
+void Node::Core::on_overlay_established(TimePoint now, LinkId id, Effects& out) {
   auto* link = find(id);
   if (link == nullptr || !link->ready || link->established) return;
   link->established = true;
   topology.establish_connection(link->theirs->name);
   request_routes(now);
   schedule_own_update(now, link->theirs->name);
+  // The neighbour routes packets to us only when it knows that we call the link established: it
+  // is told at once, the others with the next update.
+  link->sender.gossip(to_string(Channel::topology), Datum{.peers = {config.name}});
+  drain(now, *link, out);
 }
 
 void Node::Core::close_link(TimePoint now, LinkId id, LinkEnding ending, Effects& out) {
