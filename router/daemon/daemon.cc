@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "router/daemon/degraded.h"
+#include "router/daemon/footprint.h"
 #include "router/daemon/log.h"
 
 namespace weft::daemon {
@@ -56,6 +57,7 @@ std::optional<Failure> Daemon::start() {
   if (auto failure = open_api()) return failure;
   upkeep_ = std::make_unique<io::Timer>(loop_, [this] { on_upkeep(); });
   on_upkeep();
+  release_startup_pages();
   ready_ = true;
   return std::nullopt;
 }

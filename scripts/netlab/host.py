@@ -4,6 +4,7 @@
 /run and /var/lib are folders of the lab inside a host, so that no two hosts share a socket, a pid
 file or a state by accident; /run/netns alone is everybody's, since pods are attached by path."""
 import http.client
+import json
 import os
 import signal
 import socket
@@ -121,6 +122,15 @@ class Host:
             time.sleep(0.02)
         raise netns.LabError(f"{self.name}: {target} not well in time ({last}); {self.log} ends "
                              "with\n" + self.log_tail())
+
+    def wait_routes(self, count, end):
+        """Waits until frames find a way to `count` hosts, this one included."""
+        while time.monotonic() < end:
+            _, body = self.http("GET", "/report?format=/Router/UnicastRoutes", 2)
+            if len(json.loads(body)) >= count:
+                return
+            time.sleep(0.05)
+        raise netns.LabError(f"{self.name}: no route to all {count} hosts in time: {body.strip()}")
 
     def log_tail(self, lines=15):
         try:

@@ -116,10 +116,13 @@ class Lab:
                    password_file or self.state["password_file"])
 
     def wait_ready(self):
-        """/readyz of every weaver, then a formed ring. A weaver without IPAM has no /ring."""
+        """/readyz of every weaver, then a formed ring (a weaver without IPAM has no /ring). Where
+        frames are relayed, also a route to every host: topology takes seconds to travel."""
         end = time.monotonic() + self.settings.ready_seconds
         _each([lambda h=h: h.wait_http("/readyz", {200}, end) for h in self.hosts()])
         _each([lambda h=h: h.wait_http("/ring", {200, 204, 404}, end) for h in self.hosts()])
+        if self.state["topology"] != "full":
+            _each([lambda h=h: h.wait_routes(len(self.state["hosts"]), end) for h in self.hosts()])
 
     def down(self):
         if self.state is not None:
