@@ -50,7 +50,11 @@ Topology::Applied Topology::apply(const std::vector<PeerRecord>& update) {
     if (stored == peers_.end()) continue;  // beyond our bounds
     // A record just made has all but its connections; a second one for it must be newer.
     bool fresh = added.erase(record.name) != 0;
-    if (fresh || supersedes(record, stored->second)) replace(stored->second, record, applied);
+    if (fresh || supersedes(record, stored->second)) {
+      replace(stored->second, record, applied);
+    } else if (record.uid != stored->second.uid && record.uid.value != 0) {
+      applied.outdated.insert(record.name);
+    }
   }
   applied.own_short_id_lost = !owns_short_id();
   return applied;

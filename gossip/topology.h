@@ -27,6 +27,7 @@ class Topology {
   struct Applied {
     std::set<PeerName> all;          // every peer in the update
     std::set<PeerName> changed;      // whose record is different now
+    std::set<PeerName> outdated;     // of whom the sender holds another run, which ours outbids
     bool own_outdated = false;       // our version was lifted: tell the others
     bool own_short_id_lost = false;  // somebody with a lower name has it: pick another
     std::size_t ignored = 0;         // records and connections beyond our bounds

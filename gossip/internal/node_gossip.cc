@@ -175,6 +175,12 @@ std::optional<Topology::Applied> Node::Core::apply_topology(TimePoint now, PeerL
     log(LogLevel::warning, link,
         std::to_string(applied.ignored) + " records ignored: the topology is full", out);
   }
+  if (!applied.outdated.empty()) {
+    // Two runs of one peer are about: it can outbid the old one only when it hears of it, so the
+    // news goes back the way it came instead of waiting for the next round of gossip.
+    link.sender.gossip(to_string(Channel::topology), Datum{.peers = std::move(applied.outdated)});
+    drain(now, link, out);
+  }
   if (const auto& nickname = applied.double_seen) {
     collision_ = {now, "peer names collision: another host ('" + *nickname +
                            "') in the mesh uses " + config.name.text() +

@@ -36,8 +36,7 @@ TEST_CASE("mesh: three hosts: plain and with a password they converge within hal
         mesh.start(i, {.password = password}, kThree);
         mesh.run_for(Duration(static_cast<Duration::rep>(mesh.rng().below(200'000'000))));
       }
-      CHECK(mesh.run_until([&] { return mesh.linked(1, 2) && mesh.linked(2, 3); }, 400ms));
-      CHECK(mesh.run_until([&] { return mesh.converged(); }, 3s));
+      CHECK(mesh.run_until([&] { return mesh.converged(); }, 500ms));
       mesh.run_for(5min);
       CHECK(mesh.converged());
       CHECK(mesh.wires() == 3);
@@ -127,7 +126,10 @@ TEST_CASE("mesh: death: a peer that is gone is forgotten by all, and its absence
   REQUIRE(mesh.run_until([&] { return mesh.converged(); }, 15s));
   mesh.kill(4);
   CHECK(mesh.run_until([&] { return mesh.node(1).known_peers().size() == 3; }, 15s));
-  CHECK(mesh.host(1).peers_gone.size() == 1);
+  // Gossip that crossed with the news may bring it back for a moment.
+  REQUIRE_FALSE(mesh.host(1).peers_gone.empty());
+  for (const auto& gone : mesh.host(1).peers_gone)
+    CHECK(gone.peer == name_of(4));
   CHECK_FALSE(mesh.node(1).reachable(name_of(4)));
   CHECK(mesh.node(1).reachable(name_of(3)));
 }
@@ -149,15 +151,31 @@ TEST_CASE("mesh: cut: silence ends a link after a minute, and healing brings it 
   CHECK(mesh.run_until([&] { return mesh.converged(); }, 30s));
 }
 
-TEST_CASE("mesh: fifty hosts: cold start with two seeds converges, and quickly") {
+TEST_CASE("mesh: cold start: sixteen hosts with two seeds become a full mesh within seconds") {
   Mesh mesh;
-  for (unsigned i = 1; i <= 50; ++i)
-    mesh.start(i, {.conn_limit = 12}, {"10.99.0.1", "10.99.0.2"});
-  CHECK(mesh.run_until([&] { return mesh.converged(); }, 60s));
-  MESSAGE("converged after " << (mesh.now() - TimePoint(1h)) / 1ms << " ms, " << mesh.steps()
-                             << " steps");
-  for (unsigned i = 1; i <= 50; ++i)
-    CHECK(mesh.host(i).ready.size() <= 12);
+  for (unsigned i = 1; i <= 16; ++i)
+    mesh.start(i, {}, {"10.99.0.1", "10.99.0.2"});
+  auto full = [&] {
+    for (unsigned i = 1; i <= 16; ++i) {
+      if (mesh.host(i).ready.size() != 15) return false;
+    }
+    return mesh.converged();
+  };
+  CHECK(mesh.run_until(full, 10s));
+  mesh.run_for(2min);
+  CHECK(full());
+}
+
+TEST_CASE("mesh: fifty hosts: with three random links each they all know and reach one another") {
+  Mesh mesh(3);
+  for (unsigned i = 1; i <= 50; ++i) {
+    std::vector<std::string> targets;
+    for (int n = 0; n < 3 && i > 1; ++n) {
+      targets.push_back("10.99.0." + std::to_string(1 + mesh.rng().below(i - 1)));
+    }
+    mesh.start(i, {.discovery = false}, targets);
+  }
+  CHECK(mesh.run_until([&] { return mesh.converged(); }, 2min));
 }
 
 TEST_CASE("mesh: seeds: the same seed gives the same history") {
@@ -174,12 +192,11 @@ TEST_CASE("mesh: seeds: the same seed gives the same history") {
   CHECK(run(7) == run(7));
 }
 
-TEST_CASE("mesh: short IDs: hosts end up with distinct ones") {
+TEST_CASE("mesh: star: the hub tells some at a time, and all in the end; short IDs are distinct") {
   Mesh mesh;
   for (unsigned i = 1; i <= 30; ++i)
     mesh.start(i, {.discovery = false}, {"10.99.0.1"});
-  mesh.run_for(1min);
-  REQUIRE(mesh.converged());
+  REQUIRE(mesh.run_until([&] { return mesh.converged(); }, 15min));
   std::set<ShortId> ids;
   for (const auto& peer : mesh.node(7).status(mesh.now()).peers) {
     REQUIRE(peer.short_id.has_value());
