@@ -44,7 +44,7 @@ def running_lab(hosts, password, pods=True, wire="pair"):
 
 @contextlib.contextmanager
 def _bare(mtu):
-    """Two hosts without weaver, and two pods each behind a bridge of its host, without addresses."""
+    """Two hosts without weaver, and two pods, each on a bridge of its host, without addresses."""
     lab_of.Lab(settings()).down()
     hosts = {n: f"{PREFIX}h{n}" for n in (1, 2)}
     pods = {n: f"{PREFIX}p{n}" for n in (1, 2)}

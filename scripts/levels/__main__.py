@@ -26,10 +26,15 @@ def build_or_count(tally, levels, config, make):
         return None
 
 
+def built(config):
+    builds.build(config)
+    return True
+
+
 def run_programs(tally, levels, configs):
     wanted = [level for level in PROGRAM_LEVELS if level in levels]
     for config in configs if wanted else ():
-        ready = build_or_count(tally, wanted, config.name, lambda c=config: builds.build(c) or True)
+        ready = build_or_count(tally, wanted, config.name, lambda c=config: built(c))
         for level in wanted if ready else ():
             if config is not builds.TSAN or level == "unit":
                 programs.run_suite(tally, config, level)
@@ -45,12 +50,11 @@ def run_fuzz(tally, seconds):
 
 def run_namespaces(tally, only_tests):
     """The libraries' own tests that need namespaces, then the whole product's."""
-    if not only_tests and build_or_count(tally, ["netns"], "asan",
-                                         lambda: builds.build(builds.ASAN) or True):
+    if not only_tests and build_or_count(tally, ["netns"], "asan", lambda: built(builds.ASAN)):
         programs.run_suite(tally, builds.ASAN, "netns")
     start = time.monotonic()
-    done = subprocess.run([f"{ROOT}/scripts/build"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, errors="replace")
+    done = subprocess.run([f"{ROOT}/scripts/build"], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace")
     if done.returncode != 0:
         tally.add(Outcome("netns", "release", "build", failed=1, log=done.stdout))
         return

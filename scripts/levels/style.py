@@ -56,8 +56,17 @@ def _output(*argv):
     return done.stdout.splitlines() or ["failed"] if done.returncode != 0 else []
 
 
+def _in_parallel(check, items):
+    """The faults of all items, in order."""
+    with concurrent.futures.ThreadPoolExecutor(int(builds.JOBS)) as pool:
+        return [fault for faults in pool.map(check, items) for fault in faults]
+
+
 def _format():
-    return _output("clang-format-14", "--dry-run", "--Werror", *tracked(".h", ".cc", ".c"))
+    def check(path):
+        return _output("clang-format-14", "--dry-run", "--Werror", path)[:1]
+
+    return _in_parallel(check, tracked(".h", ".cc", ".c"))
 
 
 def _layers():
@@ -135,5 +144,4 @@ def _tidy():
                               capture_output=True, text=True)
         return done.stdout.splitlines() if done.returncode != 0 or done.stdout.strip() else []
 
-    with concurrent.futures.ThreadPoolExecutor(int(builds.JOBS)) as pool:
-        return [line for lines in pool.map(check, sources) for line in lines]
+    return _in_parallel(check, sources)

@@ -50,7 +50,7 @@ def everywhere(verb, containers):
 
 def parallel():
     with running("--hosts", "3", "--password", "x"):
-        # One pod on each host has fetched the gateway's address too; that is the state to return to.
+        # One pod on each host, and the gateway's address: that is the state to return to.
         before = [active(status(host, "ipam")) for host in NAMES]
         containers = [(pod.container_id(f"c{n}"), f"wf-t-p{1000 + n}") for n in range(COUNT)]
         for _, ns in containers:
