@@ -31,7 +31,7 @@ TEST_CASE("packet aead: start: something is usable, each cipher once, and it pas
 
 TEST_CASE("packet aead: providers: they agree on every size and open each other's boxes") {
   SeededRng rng(3);
-  for (std::size_t size : {0, 1, 15, 16, 17, 63, 64, 65, 255, 1400, 1500, 9000}) {
+  for (unsigned size : {0U, 1U, 15U, 16U, 17U, 63U, 64U, 65U, 255U, 1400U, 1500U, 9000U}) {
     Secret<32> key = random_key(rng);
     auto one = make_packet_aead(Cipher::aes_256_gcm, AeadProvider::ipsec_mb, key);
     auto other = make_packet_aead(Cipher::aes_256_gcm, AeadProvider::sodium, key);

@@ -137,7 +137,9 @@ TEST_CASE("api: changes: a client that is not local is refused and nothing happe
                                                          {"DELETE", "/peer/host3?force=true"},
                                                          {"GET", "/ring"}};
   w.control.dead_peers["host3"] = 4;
-  for (const auto& [method, url] : changes) {
+  for (const auto& change : changes) {
+    const auto& method = change.first;
+    const auto& url = change.second;
     CAPTURE(url);
     io::HttpRequest remote = request(method, url);
     remote.local = false;

@@ -36,7 +36,9 @@ TEST_CASE("metrics: recorded: every sample of Weave's is there with its value") 
     const auto text = recorded::read("status/" + situation + "-metrics.txt");
     if (!report || !text) continue;
     const auto ours = samples(metrics_text(recorded::snapshot_of(*report), {}));
-    for (const auto& [name, value] : samples(*text)) {
+    for (const auto& sample : samples(*text)) {
+      const auto& name = sample.first;
+      const auto& value = sample.second;
       CAPTURE(name);
       REQUIRE(ours.contains(name));
       // The count of terminations was not read in the same moment as the report.

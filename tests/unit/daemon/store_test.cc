@@ -113,5 +113,5 @@ TEST_CASE("log: line: a peer's text cannot forge fields or lines") {
                .peer = "::1(a\" level=error)",
                .address = "",
                .text = "x\ny"};
-  CHECK(format_log_line(line) == R"(component=mesh peer="::1(a\" level=error)" msg = "x\x0ay") ");
+  CHECK(format_log_line(line) == R"x(component=mesh peer="::1(a\" level=error)" msg="x\x0ay")x");
 }

@@ -79,9 +79,10 @@ TEST_CASE("intro: features: every bad value is named") {
       {"Trusted", "maybe"},
       {"Overlays", "a b c d e f g h i j k l m n o p q"},
   };
-  for (const auto& [key, value] : bad) {
+  for (const auto& entry : bad) {
+    const auto& key = entry.first;
     auto features = to_features(host(1));
-    features[key] = value;
+    features[key] = entry.second;
     CAPTURE(key);
     CHECK(refusal_of(features).find(key) != std::string::npos);
   }

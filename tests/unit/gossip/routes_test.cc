@@ -186,7 +186,7 @@ TEST_CASE("routes: unknown origin: has no tree") {
 
 TEST_CASE("routes: random neighbours: as many as the protocol says, and not the excepted one") {
   SeededRng rng(4);
-  for (std::size_t size : {1, 2, 3, 5, 16, 40}) {
+  for (std::size_t size : std::initializer_list<std::size_t>{1, 2, 3, 5, 16, 40}) {
     Peers peers;
     for (std::size_t i = 0; i < size; ++i) {
       peers[name(i)].name = name(i);

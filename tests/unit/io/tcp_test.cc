@@ -201,7 +201,6 @@ TEST_CASE("tcp: close: a peer that never takes our bytes does not hold the conne
   REQUIRE(pair.dialled.stream->write(Bytes(20'000'000)));
   const TimePoint start = pair.loop.now();
   pair.dialled.stream.reset();
-  std::optional<Error> closed;
   // Reads nothing: the stream is started only after the grace is over.
   CHECK(run_until(pair.loop, [&] { return pair.loop.now() > start + kCloseGrace; }));
   pair.loop.run_for(std::chrono::milliseconds(50));

@@ -270,7 +270,7 @@ void World::answer(std::size_t node, const effect::Reply& reply) {
   if (!got || !universe_.contains(got->addr()) || request.released || !request.sure) return;
   auto [it, fresh] = held_.emplace(got->addr(), std::pair(node, request.ident));
   CAPTURE(got->text());
-  CHECK((fresh || it->second == std::pair(node, request.ident)));  // no address to two containers
+  REQUIRE((fresh || it->second == std::pair(node, request.ident)));  // no address to two containers
 }
 
 bool World::step(TimePoint until) {
@@ -332,13 +332,15 @@ void World::check() {
       claimed.add(range);
       claimed_size += range.size();
     }
-    for (const auto& [addr, ident] : held_at(i)) {
+    for (const auto& held_entry : held_at(i)) {
+      const auto& addr = held_entry.first;
+      const auto& ident = held_entry.second;
       CAPTURE(addr.text());
       auto held = at(i).owned().find(ident);
       REQUIRE(held != at(i).owned().end());
     }
   }
-  CHECK(claimed.size() == claimed_size);  // nobody thinks that another's address is his
+  REQUIRE(claimed.size() == claimed_size);  // nobody thinks that another's address is his
 }
 
 void World::check_converged() {

@@ -21,7 +21,7 @@ WorldConfig with_nodes(std::size_t nodes, std::uint64_t seed) {
 }  // namespace
 
 TEST_CASE("allocators: consensus: 1, 2, 3 and 5 peers agree on one ring, whatever is lost") {
-  for (std::size_t nodes : {1, 2, 3, 5}) {
+  for (std::size_t nodes : std::initializer_list<std::size_t>{1, 2, 3, 5}) {
     for (std::uint64_t seed : seeds(5)) {
       CAPTURE(nodes);
       CAPTURE(seed);
