@@ -51,7 +51,7 @@ struct Owned {
 };
 using OwnedMap = std::map<std::string, Owned>;
 
-// What a restart starts from. Bytes are in Weave's gob form (ring_wire).
+// What a restart starts from: the last that was stored.
 struct StoredAllocator {
   std::optional<Bytes> ring;
   OwnedMap owned;
@@ -89,7 +89,8 @@ struct Unicast {
   Bytes payload;
 };
 struct StoreRing {
-  Bytes ring;  // gob(Ring)
+  // gob(Ring); until there is one, gob(gossipState) with what we promised in the vote for it.
+  Bytes ring;
 };
 struct StoreOwned {  // the whole entry; empty addresses: remove it
   std::string ident;

@@ -43,9 +43,7 @@ bool Paxos::update(const PaxosState& received) {
 bool Paxos::think() {
   ensure(quorum_ > 0, "paxos: the quorum is not set");
   NodeClaims& mine = known_[self_];
-  const ProposalId promise_before = mine.promise;
-  const ProposalId accepted_before = mine.accepted;
-  const ProposalId origin_before = mine.accepted_value.origin;
+  const NodeClaims before = mine;
 
   for (const auto& [node, claims] : known_)
     mine.promise = std::max(mine.promise, claims.promise);
@@ -56,8 +54,7 @@ bool Paxos::think() {
     mine.accepted_value = claims.accepted_value;
     break;
   }
-  return mine.promise != promise_before || mine.accepted != accepted_before ||
-         mine.accepted_value.origin != origin_before;
+  return !mine.same_as(before);
 }
 
 // If a quorum has promised us this round, we accept it ourselves: with the value of the highest

@@ -15,7 +15,7 @@
 
 namespace weft::ipam {
 
-// One run of a peer: a restarted one has forgotten its promises and is another node.
+// One run of a peer: one that restarts without its promises is another node.
 struct NodeId {
   PeerName name;
   PeerUid uid;
@@ -41,6 +41,12 @@ struct NodeClaims {
   ProposalId promise;
   ProposalId accepted;
   AcceptedValue accepted_value;
+
+  // Proposals stand for the values they bring.
+  bool same_as(const NodeClaims& o) const {
+    return promise == o.promise && accepted == o.accepted &&
+           accepted_value.origin == o.accepted_value.origin;
+  }
 };
 
 using PaxosState = std::map<NodeId, NodeClaims>;
@@ -52,6 +58,8 @@ class Paxos {
   static constexpr std::size_t kNodesMax = 4096;
 
   explicit Paxos(NodeId self) : self_(self) {}
+  // Goes on as the node that claimed this, which must be all that it ever has.
+  Paxos(NodeId self, NodeClaims claims) : self_(self) { known_[self] = std::move(claims); }
 
   // How many nodes decide; set when it is first needed, and then not 0.
   void set_quorum(std::size_t quorum) { quorum_ = quorum; }
@@ -67,6 +75,11 @@ class Paxos {
   PeerList consensus() const;
 
   const PaxosState& state() const { return known_; }
+  NodeId self() const { return self_; }
+  NodeClaims own_claims() const {
+    auto it = known_.find(self_);
+    return it == known_.end() ? NodeClaims{} : it->second;
+  }
 
  private:
   void accept_own_proposal(NodeClaims& mine) const;

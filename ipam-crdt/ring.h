@@ -17,6 +17,7 @@
 
 namespace weft::ipam {
 
+class IntervalSet;
 class Space;
 
 struct RingEntry {
@@ -78,8 +79,8 @@ class Ring {
   void claim_for_peers(const std::vector<PeerName>& peers);
   // Gives a range, all of which is ours, to a peer.
   void grant(IpRange range, PeerName to);
-  // Takes what is newer in a peer's copy, and never gives away an address that `space` uses.
-  MergeOutcome merge(const RingData& theirs, const Space& space);
+  // Takes what is newer in a peer's copy, and never gives away an address that is in use.
+  MergeOutcome merge(const RingData& theirs, const IntervalSet& used);
   // All that was `from`'s becomes `to`'s, with versions that beat what `from` may still send.
   std::vector<IpRange> transfer(PeerName from, PeerName to);
   // Sets our entries' free counts to what is so; whether any changed (and its version with it).

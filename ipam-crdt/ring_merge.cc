@@ -6,7 +6,6 @@
 
 #include "ipam-crdt/interval_set.h"
 #include "ipam-crdt/ring.h"
-#include "ipam-crdt/space.h"
 
 namespace weft::ipam {
 namespace {
@@ -26,8 +25,8 @@ std::string what_of(const RingEntry& entry) {
 
 class Merge {
  public:
-  Merge(Ring& ring, const RingData& theirs, const Space& space)
-      : ring_(ring), mine_(ring.data_.entries), theirs_(theirs), space_(space) {}
+  Merge(Ring& ring, const RingData& theirs, const IntervalSet& used)
+      : ring_(ring), mine_(ring.data_.entries), theirs_(theirs), used_(used) {}
 
   MergeOutcome run() {
     if (comparable() && walk()) adopt();
@@ -103,7 +102,7 @@ class Merge {
     const RingEntry& theirs = theirs_.entries[j_];
     if (previous_ == ring_.self() && theirs.peer != ring_.self()) {
       bool at_end = i_ == mine_.size();
-      if (at_end || space_.any_used({theirs.token, mine_[i_].token})) {
+      if (at_end || used_.intersects({theirs.token, mine_[i_].token})) {
         return refuse({.code = Errc::conflict, .what = "entry in my range"},
                       theirs_.holder.text() + " says that the range from " + what_of(theirs) +
                           " is not ours, but it lies in a range of ours");
@@ -171,9 +170,9 @@ class Merge {
   bool mine_is_used() const {
     Ipv4Addr start = mine_[i_].token;
     Ipv4Addr next = ring_.next_token(i_);
-    if (next > start) return space_.any_used({start, next});
+    if (next > start) return used_.intersects({start, next});
     IpRange universe = ring_.universe();
-    return space_.any_used({start, universe.end}) || space_.any_used({universe.start, next});
+    return used_.intersects({start, universe.end}) || used_.intersects({universe.start, next});
   }
 
   void adopt() {
@@ -207,7 +206,7 @@ class Merge {
     IntervalSet before(ring_.ranges_of(ring_.self()));
     IntervalSet after(ranges_of(result, ring_.self()));
     for (IpRange lost : difference(before, after)) {
-      if (auto addr = space_.used().first_in(lost)) {
+      if (auto addr = used_.first_in(lost)) {
         return refuse({.code = Errc::conflict, .what = "merge would lose an address in use"},
                       "the ring of " + theirs_.holder.text() + " gives away " + lost.text() +
                           ", where we have " + addr->text() + " in use");
@@ -219,7 +218,7 @@ class Merge {
   Ring& ring_;
   std::vector<RingEntry>& mine_;
   const RingData& theirs_;
-  const Space& space_;
+  const IntervalSet& used_;
   std::vector<RingEntry> merged_;
   std::size_t i_ = 0;
   std::size_t j_ = 0;
@@ -227,8 +226,8 @@ class Merge {
   MergeOutcome out_;
 };
 
-MergeOutcome Ring::merge(const RingData& theirs, const Space& space) {
-  return Merge(*this, theirs, space).run();
+MergeOutcome Ring::merge(const RingData& theirs, const IntervalSet& used) {
+  return Merge(*this, theirs, used).run();
 }
 
 }  // namespace weft::ipam

@@ -30,14 +30,11 @@ void Allocator::Core::start(const StoredAllocator& stored) {
     log(LogLevel::info, "starting the ring with the given seed");
     create_ring(normalised(seed->peers));
   }
-  for (const StrayStatus& stray : status().strays) {
-    if (ring_.empty()) break;  // the ring, when it comes, says whose they are
-    log(LogLevel::warning, stray.address.text() + " is held by " + stray.ident +
-                               " but its range is owned by " + display(*stray.owner));
-  }
+  restored_ = space_.used();
 }
 
 void Allocator::Core::restore_ring(const Bytes& stored) {
+  if (restore_promise(stored)) return;
   auto set_aside = [&](std::string why) {
     log(LogLevel::warning, "the stored ring is set aside: " + why);
   };
@@ -57,6 +54,28 @@ void Allocator::Core::restore_ring(const Bytes& stored) {
   ring_ = std::move(*ring);
 }
 
+// Before there was a ring we stored what we had promised in the vote for one: a node that forgot
+// could help to elect a second ring.
+bool Allocator::Core::restore_promise(const Bytes& stored) {
+  auto state = parse_state(stored);
+  if (!state || !state->paxos || state->ring) return false;
+  for (const auto& [node, claims] : *state->paxos) {
+    if (node.name != config_.name || !elector()) continue;
+    paxos_.emplace(node, claims);
+    promise_stored_ = claims;
+  }
+  return true;
+}
+
+void Allocator::Core::store_promise(Effects& out) {
+  if (!elector()) return;
+  NodeClaims claims = paxos_->own_claims();
+  if (claims.same_as(promise_stored_)) return;
+  PaxosState own{{paxos_->self(), claims}};
+  out.push_back(effect::StoreRing{write_state({.nicknames = {}, .paxos = &own})});
+  promise_stored_ = std::move(claims);
+}
+
 void Allocator::Core::restore_owned(const OwnedMap& stored) {
   for (const auto& [ident, owned] : stored) {
     for (Cidr address : owned.addresses)
@@ -74,6 +93,7 @@ void Allocator::Core::restore_address(const std::string& ident, Cidr address, bo
 
 void Allocator::Core::finish(Effects& out) {
   settle_free_counts();
+  store_promise(out);
   if (!ring_stored_) out.push_back(effect::StoreRing{write_ring(ring_.data())});
   ring_stored_ = true;
   for (const std::string& ident : owned_changed_) {
@@ -160,7 +180,10 @@ void Allocator::Core::ring_known() {
   if (!awaiting_ring_ && !paxos_ && ring_known_at_) return;
   awaiting_ring_ = false;
   paxos_.reset();
-  if (!ring_known_at_) ring_known_at_ = now_;
+  if (ring_known_at_) return;
+  ring_known_at_ = now_;
+  claim_back(
+      difference(IntervalSet({ring_.universe()}), IntervalSet(ring_.ranges_of(config_.name))));
 }
 
 void Allocator::Core::follow_ring() {
@@ -182,6 +205,23 @@ void Allocator::Core::follow_ring() {
   if (change.gained.empty()) return;
   for (auto& [subnet, ask] : asks_)
     ask.peer = PeerName();  // answered: what is left may ask again
+}
+
+// Addresses that containers hold though they are not ours (any more): the owners are asked for
+// each, and if they have not given it to somebody else, all is well again.
+void Allocator::Core::claim_back(const std::vector<IpRange>& ranges) {
+  for (IpRange range : ranges) {
+    for (Ipv4Addr addr : owned_.addresses_in(range)) {
+      const std::string& ident = *owned_.holder(addr);
+      log(LogLevel::warning, addr.text() + " is held by " + ident + " but its range is owned by " +
+                                 display(*ring_.owner(addr)));
+      if (shut_down_ || claims_.size() >= kPendingMax) continue;
+      claims_.push_back({.ident = ident,
+                         .address = *owned_.find(ident, {addr, addr + 1}),
+                         .options = {.no_error_on_unknown = true},
+                         .answered = true});
+    }
+  }
 }
 
 // The ring reports what is free in our ranges; every change of that raises a version.

@@ -28,6 +28,9 @@ inline constexpr std::chrono::seconds kSettleTime{5};
 inline constexpr unsigned kClaimTriesMax = 5;
 // Requests waiting at once, of each kind. They come from local clients, one connection each.
 inline constexpr std::size_t kPendingMax = 65536;
+// How long after the first ring heard what we restored from disk gives way to newer rings. Two
+// rounds of gossip: by then whatever the mesh knows of us has come by.
+inline constexpr std::chrono::seconds kRestoredYieldTime{60};
 // Nicknames remembered, beyond which those of peers that neither exist nor own space are dropped.
 inline constexpr std::size_t kNicknamesMax = 16384;
 
@@ -96,8 +99,11 @@ class Allocator::Core {
   enum class Progress { done, waiting };
 
   // Life and ring (core.cc).
+  void claim_back(const std::vector<IpRange>& ranges);
   void restore_address(const std::string& ident, Cidr address, bool is_container);
   void restore_ring(const Bytes& stored);
+  bool restore_promise(const Bytes& stored);
+  void store_promise(Effects& out);
   void restore_owned(const OwnedMap& stored);
   void establish();
   void propose();
@@ -161,8 +167,13 @@ class Allocator::Core {
 
   Ring ring_;
   Space space_;  // always covers exactly what the ring says is ours
+  // Addresses in use that come from our disk, which may be old: other than those given out in this
+  // life they do not, for a while, keep a newer ring from taking their range.
+  IntervalSet restored_;
+  std::optional<TimePoint> first_heard_;  // a peer's ring
   OwnedTable owned_;
   std::optional<Paxos> paxos_;  // until there is a ring, unless we are an observer
+  NodeClaims promise_stored_;
   bool awaiting_ring_ = false;
   std::optional<TimePoint> ring_known_at_;
   Nicknames nicknames_;

@@ -66,7 +66,10 @@ Result<> Allocator::Core::update(PeerName sender, const GossipState& state) {
 }
 
 Result<> Allocator::Core::update_ring(const RingData& theirs) {
-  MergeOutcome merged = ring_.merge(theirs, space_);
+  if (first_heard_ && now_ >= *first_heard_ + kRestoredYieldTime) restored_.clear();
+  MergeOutcome merged =
+      restored_.empty() ? ring_.merge(theirs, space_.used())
+                        : ring_.merge(theirs, IntervalSet(difference(space_.used(), restored_)));
   if (merged.touched) ring_stored_ = false;
   if (merged.error) {
     if (merged.tied && ring_.reassert(*merged.tied)) {
@@ -77,6 +80,7 @@ Result<> Allocator::Core::update_ring(const RingData& theirs) {
     log(LogLevel::warning, "ring refused: " + merged.why, theirs.holder);
     return refused(*merged.error, std::move(merged.why));
   }
+  if (!first_heard_ && !theirs.entries.empty()) first_heard_ = now_;
   if (!merged.updated) return {};
   prune_nicknames();
   ring_changed();

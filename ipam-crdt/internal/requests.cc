@@ -183,6 +183,7 @@ void Allocator::Core::record(std::string_view ident, Cidr address, bool is_conta
 
 void Allocator::Core::drop(std::string_view ident, Ipv4Addr addr) {
   owned_.remove(ident, addr);
+  restored_.remove({addr, addr + 1});
   owned_changed_.emplace(ident);
   if (space_.release(addr)) freed_.emplace_back(addr, +1);
 }
