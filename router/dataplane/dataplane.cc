@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "router/dataplane/dataplane.h"
 
+#include <utility>
+
 #include "router/dataplane/internal/core.h"
 
 namespace weft::dataplane {
@@ -41,7 +43,7 @@ void Dataplane::on_control(TimePoint now, gossip::LinkId link, ByteView payload,
 }
 
 void Dataplane::on_routes(Routes routes) {
-  core_->on_routes(routes);
+  core_->on_routes(std::move(routes));
 }
 
 void Dataplane::on_peer_gone(PeerName peer) {

@@ -13,7 +13,7 @@ constexpr std::size_t kFrameMax = 65535;  // what the length field of a frame ho
 
 }  // namespace
 
-void Dataplane::Core::on_routes(const Routes& routes) {
+void Dataplane::Core::on_routes(Routes&& routes) {
   forwarding_.routes().assign(routes.unicast, routes.broadcast_hops);
 }
 

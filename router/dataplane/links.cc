@@ -10,6 +10,12 @@
 #include "router/overlay/control_wire.h"
 
 namespace weft::dataplane {
+namespace {
+
+// How much of a peer's own words is repeated in a reason.
+constexpr std::size_t kOfferTextMax = 100;
+
+}  // namespace
 
 Dataplane::Core::Link* Dataplane::Core::find(gossip::LinkId id) const {
   const auto at = std::ranges::lower_bound(links_, id, {}, [](const auto& l) { return l->id; });
@@ -58,7 +64,8 @@ void Dataplane::Core::on_link_ready(TimePoint now, const gossip::LinkReady& read
   if (ready.overlays.empty()) {
     fail(link, "peer offers no overlays: protocol version 1 is not supported", out);
   } else if (link.overlays.size() == 0) {
-    fail(link, "no overlays in common with peer, which offers " + join(ready.overlays, " "), out);
+    const std::string offered = join(ready.overlays, " ").substr(0, kOfferTextMax);
+    fail(link, "no overlays in common with peer, which offers " + offered, out);
   } else {
     start_sleeve(now, link, ready, out);
   }

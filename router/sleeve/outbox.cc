@@ -41,7 +41,8 @@ bool Outbox::begin(Path path, std::size_t first_frame, Effects& out) {
   if (first > (path == Path::df ? max_payload_ : kUdpPayloadMax)) return false;
   Stream& s = stream(path);
   s.size = overhead();
-  s.capacity = std::max(first, std::min(max_payload_, kAggregateMax));
+  const std::size_t shared = max_payload_ == kUdpPayloadMax ? kAggregateUnknown : kAggregateMax;
+  s.capacity = std::max(first, std::min(max_payload_, shared));
   s.offset = out.arena.reserve(s.capacity);
   packet::store_u48(out.arena.at(s.offset, kSenderSize), us_.value());
   return true;

@@ -24,6 +24,8 @@ class Outbox {
   // Room that is kept for further frames when a datagram is begun. Enough for the largest MTU of
   // Ethernet; beyond it aggregation gains nothing.
   static constexpr std::size_t kAggregateMax = 9216;
+  // The same while the path MTU is not known: what hardly any path refuses.
+  static constexpr std::size_t kAggregateUnknown = 1200;
 
   Outbox(PeerName us, std::optional<crypto::FrameBox> box);
 

@@ -184,7 +184,11 @@ void Tunnel::learn_remote(TimePoint now, Endpoint from, Effects& out) {
   if (known == from) return;
   outbox_.set_remote(from, out);
   if (known) {
-    log(out, LogLevel::info, "remote address changed from " + known->text());
+    if (const auto count = address_log_.admit(now)) {
+      log(out, LogLevel::info,
+          "remote address changed from " + known->text() + "; " + std::to_string(*count) +
+              " changes since last told");
+    }
     return;
   }
   send_heartbeat(now, out);

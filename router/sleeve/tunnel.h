@@ -126,6 +126,7 @@ class Tunnel {
   TimePoint answers_since_;
   int answers_ = 0;
   overlay::LogLimiter control_log_;
+  overlay::LogLimiter address_log_;
 };
 
 }  // namespace weft::sleeve

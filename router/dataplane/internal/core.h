@@ -25,7 +25,7 @@ class Dataplane::Core {
   void on_link_ready(TimePoint now, const gossip::LinkReady& ready, Output& out);
   void on_link_gone(gossip::LinkId id);
   void on_control(TimePoint now, gossip::LinkId id, ByteView payload, Output& out);
-  void on_routes(const Routes& routes);
+  void on_routes(Routes&& routes);
   void on_peer_gone(PeerName peer) { forwarding_.macs().remove_peer(peer); }
 
   void on_captured(TimePoint now, ByteView frame, Output& out);

@@ -202,8 +202,9 @@ TEST_CASE("sleeve: outbox: every nonce is used once, over both paths and all cau
   outbox.set_remote({Ipv4Addr{1}, 6783}, sink.effects);
   std::set<std::uint64_t> numbers;
   for (int round = 0; round < 3000; ++round) {
-    outbox.add(rng.below(2) == 0 ? Path::df : Path::non_df, {kUs, kThem}, rng.below(900),
-               sink.effects);
+    const Path path = rng.below(2) == 0 ? Path::df : Path::non_df;
+    const std::size_t size = rng.below(900);
+    outbox.add(path, {kUs, kThem}, size, sink.effects);
     if (rng.below(40) == 0) outbox.set_max_payload(600 + rng.below(1000), sink.effects);
     if (rng.below(40) == 0) outbox.set_remote({Ipv4Addr{2}, 6783}, sink.effects);
     if (rng.below(60) == 0) outbox.discard();
