@@ -35,7 +35,7 @@ class Gcm final : public PacketAead {
   ~Gcm() override { sodium_memzero(&key_, sizeof key_); }
 
   void seal(const AeadNonce& nonce, ByteView aad, ByteSpan box) const override {
-    gcm_context_data context;
+    gcm_context_data context{};
     auto* text = reinterpret_cast<std::uint8_t*>(box.data());
     std::size_t size = box.size() - kAeadTagSize;
     IMB_AES256_GCM_ENC(manager(), &key_, &context, text, text, size, iv(nonce), bytes(aad),
@@ -44,8 +44,8 @@ class Gcm final : public PacketAead {
 
   bool open(const AeadNonce& nonce, ByteView aad, ByteSpan box) const override {
     if (box.size() < kAeadTagSize) return false;
-    gcm_context_data context;
-    std::array<std::uint8_t, kAeadTagSize> tag;
+    gcm_context_data context{};
+    std::array<std::uint8_t, kAeadTagSize> tag{};
     auto* text = reinterpret_cast<std::uint8_t*>(box.data());
     std::size_t size = box.size() - kAeadTagSize;
     IMB_AES256_GCM_DEC(manager(), &key_, &context, text, text, size, iv(nonce), bytes(aad),

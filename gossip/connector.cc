@@ -6,6 +6,14 @@
 #include <utility>
 
 namespace weft::gossip {
+namespace {
+
+LinkState state_of(bool under_way, const std::string& error) {
+  if (under_way) return error.empty() ? LinkState::connecting : LinkState::retrying;
+  return error.empty() ? LinkState::waiting : LinkState::failed;
+}
+
+}  // namespace
 
 Connector::Plan Connector::plan(TimePoint now, const Surroundings& around) {
   Plan plan;
@@ -284,12 +292,9 @@ void Connector::report(std::vector<LinkStatus>& out) const {
     status.target = target_text(to);
     status.attempts = candidate.attempts;
     status.retry_never = candidate.never_retry;
-    if (candidate.state == State::attempting) {
-      status.state = candidate.error.empty() ? LinkState::connecting : LinkState::retrying;
-    } else {
-      status.state = candidate.error.empty() ? LinkState::waiting : LinkState::failed;
-      if (!candidate.never_retry) status.retry = candidate.retry.due;
-    }
+    status.state = state_of(candidate.state == State::attempting, candidate.error);
+    bool waits = candidate.state != State::attempting && !candidate.never_retry;
+    if (waits) status.retry = candidate.retry.due;
     out.push_back(std::move(status));
   }
   for (const auto& direct : directs_) {
@@ -298,12 +303,8 @@ void Connector::report(std::vector<LinkStatus>& out) const {
     status.error = direct.error;
     status.target = direct.target.text;
     status.attempts = direct.attempts;
-    if (direct.resolving) {
-      status.state = direct.error.empty() ? LinkState::connecting : LinkState::retrying;
-    } else {
-      status.state = direct.error.empty() ? LinkState::waiting : LinkState::failed;
-      status.retry = direct.retry.due;
-    }
+    status.state = state_of(direct.resolving, direct.error);
+    if (!direct.resolving) status.retry = direct.retry.due;
     out.push_back(std::move(status));
   }
 }

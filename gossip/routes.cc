@@ -8,7 +8,7 @@ namespace weft::gossip {
 
 namespace {
 
-const std::vector<PeerName> kNoHops;
+const std::vector<PeerName> no_hops;
 
 }  // namespace
 
@@ -33,14 +33,14 @@ bool Routes::recalculate(const std::map<PeerName, PeerRecord>& peers) {
 const std::vector<PeerName>& Routes::broadcast(PeerName origin) const {
   auto known = broadcast_.find(origin);
   if (known != broadcast_.end()) return known->second;
-  if (index_of(origin) == kNone) return kNoHops;
+  if (index_of(origin) == kNone) return no_hops;
   return broadcast_[origin] = broadcast_hops(origin, Links::strict);
 }
 
 const std::vector<PeerName>& Routes::broadcast_all(PeerName origin) const {
   auto known = broadcast_all_.find(origin);
   if (known != broadcast_all_.end()) return known->second;
-  if (index_of(origin) == kNone) return kNoHops;
+  if (index_of(origin) == kNone) return no_hops;
   return broadcast_all_[origin] = broadcast_hops(origin, Links::all);
 }
 

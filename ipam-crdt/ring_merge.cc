@@ -71,12 +71,12 @@ class Merge {
     merged_.reserve(mine_.size() + theirs_.entries.size());
     while (i_ < mine_.size() || j_ < theirs_.entries.size()) {
       bool go_on = true;
-      if (j_ == theirs_.entries.size()) {
+      bool theirs_left = j_ < theirs_.entries.size();
+      bool mine_left = i_ < mine_.size();
+      if (!theirs_left || (mine_left && mine_[i_].token < theirs_.entries[j_].token)) {
         take_mine();
-      } else if (i_ == mine_.size() || theirs_.entries[j_].token < mine_[i_].token) {
+      } else if (!mine_left || theirs_.entries[j_].token < mine_[i_].token) {
         go_on = insert_theirs();
-      } else if (mine_[i_].token < theirs_.entries[j_].token) {
-        take_mine();
       } else {
         go_on = decide();
       }

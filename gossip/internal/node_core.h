@@ -55,7 +55,7 @@ struct LinkEnding {
 
 class Node::Core {
  public:
-  Core(NodeConfig config, Rng& rng, const ChannelStates& channels);
+  Core(NodeConfig settings, Rng& rng, const ChannelStates& channels);
 
   // Links (node_links.cc).
   std::optional<LinkId> on_accept(TimePoint now, Endpoint local, Endpoint remote, Effects& out);
@@ -65,7 +65,7 @@ class Node::Core {
   void on_drained(TimePoint now, LinkId id, Effects& out);
   void on_closed(TimePoint now, LinkId id, std::string_view reason, Effects& out);
   void on_overlay_established(TimePoint now, LinkId id, Effects& out);
-  void close_link(TimePoint now, LinkId id, LinkEnding ending, Effects& out);
+  void close_link(TimePoint now, LinkId id, const LinkEnding& ending, Effects& out);
 
   // Gossip (node_gossip.cc).
   void send_overlay_control(LinkId id, ByteView payload, Effects& out);
@@ -122,7 +122,7 @@ class Node::Core {
                       Effects& out);
   void send_everything(TimePoint now, PeerLink& link, Effects& out);
   std::vector<std::string_view> own_channels() const;
-  std::optional<Channel> owned(std::string_view channel) const;
+  std::optional<Channel> owned(std::string_view name) const;
 
   // node_send.cc
   void drain(TimePoint now, PeerLink& link, Effects& out);

@@ -79,7 +79,7 @@ void Node::Core::on_overlay_established(TimePoint now, LinkId id, Effects& out) 
   drain(now, *link, out);
 }
 
-void Node::Core::close_link(TimePoint now, LinkId id, LinkEnding ending, Effects& out) {
+void Node::Core::close_link(TimePoint now, LinkId id, const LinkEnding& ending, Effects& out) {
   auto found = links_.find(id);
   if (found == links_.end()) return;
   auto link = std::move(found->second);

@@ -35,7 +35,7 @@ void Allocator::Core::start(const StoredAllocator& stored) {
 
 void Allocator::Core::restore_ring(const Bytes& stored) {
   if (restore_promise(stored)) return;
-  auto set_aside = [&](std::string why) {
+  auto set_aside = [&](const std::string& why) {
     log(LogLevel::warning, "the stored ring is set aside: " + why);
   };
   auto data = parse_ring(stored);

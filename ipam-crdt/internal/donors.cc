@@ -43,12 +43,14 @@ Allocator::Core::Verdict Allocator::Core::ask_for_space(Cidr subnet) {
 std::vector<PeerName> Allocator::Core::by_chance(
     const std::map<PeerName, std::uint64_t>& weights) const {
   std::vector<std::pair<double, PeerName>> drawn;
+  drawn.reserve(weights.size());
   for (const auto& [peer, weight] : weights) {
     drawn.emplace_back(static_cast<double>(weight) * rng_.unit(), peer);
   }
   std::sort(drawn.begin(), drawn.end(),
             [](const auto& a, const auto& b) { return a.first > b.first; });
   std::vector<PeerName> out;
+  out.reserve(drawn.size());
   for (const auto& [weight, peer] : drawn)
     out.push_back(peer);
   return out;

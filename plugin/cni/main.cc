@@ -27,7 +27,7 @@ std::optional<std::string> variable(std::string_view name) {
 // One byte over the limit is enough to be refused for it.
 std::string read_stdin(int& error) {
   std::string out;
-  std::array<char, 65536> buffer;
+  std::array<char, 65536> buffer{};
   while (out.size() <= weft::cni::kJsonTextMax) {
     const ssize_t n = ::read(STDIN_FILENO, buffer.data(), buffer.size());
     if (n < 0 && errno == EINTR) continue;

@@ -111,7 +111,7 @@ struct Capture::State {
 namespace {
 
 struct Delivery {
-  const std::function<void(ByteView)>* on_frame;
+  const std::function<void(ByteView)>* on_frame = nullptr;
   std::uint64_t truncated = 0;
 };
 
@@ -162,8 +162,8 @@ Result<std::size_t> Capture::read_batch(std::size_t max,
 }
 
 void Capture::inject(std::span<const ByteView> frames) {
-  std::array<mmsghdr, kInjectBatch> messages;
-  std::array<iovec, kInjectBatch> parts;
+  std::array<mmsghdr, kInjectBatch> messages{};
+  std::array<iovec, kInjectBatch> parts{};
   while (!frames.empty()) {
     const std::size_t n = std::min(frames.size(), kInjectBatch);
     for (std::size_t i = 0; i < n; ++i) {

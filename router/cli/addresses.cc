@@ -74,6 +74,7 @@ void print_addresses(const Context& context, const std::vector<Cidr>& addresses)
     return;
   }
   std::vector<std::string> texts;
+  texts.reserve(addresses.size());
   for (const Cidr& address : addresses)
     texts.push_back(address.addr().text());
   if (!texts.empty()) context.out << join(texts, " ") << "\n";

@@ -170,6 +170,7 @@ class ConfReader {
 
 std::string supported_list() {
   std::vector<std::string> names;
+  names.reserve(kSpecVersions.size());
   for (SpecVersion version : kSpecVersions)
     names.emplace_back(text(version));
   return "[" + join(names, " ") + "]";

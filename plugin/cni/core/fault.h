@@ -45,7 +45,10 @@ template <class T = Nothing>
 class [[nodiscard]] Outcome {
  public:
   Outcome() = default;
+  // Implicit, so that a function returns either.
+  // NOLINTNEXTLINE(google-explicit-constructor)
   Outcome(T value) : content_(std::in_place_index<0>, std::move(value)) {}
+  // NOLINTNEXTLINE(google-explicit-constructor)
   Outcome(Fault fault) : content_(std::in_place_index<1>, std::move(fault)) {}
 
   explicit operator bool() const { return content_.index() == 0; }

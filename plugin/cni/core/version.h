@@ -20,7 +20,7 @@ inline constexpr SpecVersion kNewestVersion = SpecVersion::v1_1_0;
 inline constexpr SpecVersion kUnstatedVersion = SpecVersion::v0_1_0;
 
 std::string_view text(SpecVersion version);
-std::optional<SpecVersion> parse_version(std::string_view text);
+std::optional<SpecVersion> parse_version(std::string_view wanted);
 
 // Up to 0.2.0 a result holds one "ip4" and one "ip6" and no interfaces.
 constexpr bool has_old_results(SpecVersion v) {
