@@ -83,7 +83,6 @@ def main():
     if os.geteuid() != 0:
         print("bench: needs root (it makes network namespaces)", file=sys.stderr)
         return 1
-    subprocess.run([f"{SCRIPTS}/install-deps", "bench"], check=True)
     if "WEFT_BIN" not in os.environ:
         subprocess.run([f"{ROOT}/scripts/build"], check=True, stdout=subprocess.DEVNULL)
     try:
