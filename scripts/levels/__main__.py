@@ -4,6 +4,7 @@
 The quick matrix runs style, g++ with ASan+UBSan, 5 s per fuzz target, and the namespace tests on
 the release build. --all adds clang, release builds, TSan, clang-tidy and 60 s per fuzz target."""
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -48,7 +49,11 @@ def run_fuzz(tally, seconds):
         fuzz.run(tally, targets, seconds)
 
 
-def run_namespaces(tally, only_tests):
+# What is also worth running on sanitized programs: hostile input, crashes, many at once.
+SANITIZED_NETNS = ("cni_parallel", "garbage", "kill")
+
+
+def run_namespaces(tally, only_tests, sanitized_too):
     """The libraries' own tests that need namespaces, then the whole product's."""
     if not only_tests and build_or_count(tally, ["netns"], "asan", lambda: built(builds.ASAN)):
         programs.run_suite(tally, builds.ASAN, "netns")
@@ -60,6 +65,9 @@ def run_namespaces(tally, only_tests):
         return
     print(f"{'build':7}{'release':14}{'':48}{time.monotonic() - start:7.1f} s", flush=True)
     namespaces.run(tally, "release", f"{ROOT}/build/bin", only_tests)
+    if sanitized_too and build_or_count(tally, ["netns"], "asan", lambda: built(builds.ASAN)):
+        os.environ["WEFT_TEST_SANITIZED"] = "1"  # memory bounds are not those of the product then
+        namespaces.run(tally, "asan", namespaces.sanitized_binaries(builds.ASAN), SANITIZED_NETNS)
 
 
 def main():
@@ -81,7 +89,7 @@ def main():
     if "fuzz" in levels:
         run_fuzz(tally, 60 if options.all else 5)
     if "netns" in levels:
-        run_namespaces(tally, options.tests)
+        run_namespaces(tally, options.tests, options.all)
     print(tally.closing_line())
     return 1 if tally.failed else 0
 

@@ -18,6 +18,19 @@ def programs(wanted=()):
     return [p for p in paths if not wanted or _name(p) in wanted]
 
 
+def sanitized_binaries(config):
+    """A folder like build/bin, of a build with sanitizers."""
+    folder = f"{config.folder}/bin"
+    os.makedirs(folder, exist_ok=True)
+    programs_of = {"weaver": "router/daemon/weaver", "weave": "router/cli/weave",
+                   "weave-net": "plugin/cni/weave-net", "weave-ipam": "plugin/cni/weave-net"}
+    for name, path in programs_of.items():
+        if os.path.lexists(f"{folder}/{name}"):
+            os.remove(f"{folder}/{name}")
+        os.symlink(f"{config.folder}/{path}", f"{folder}/{name}")
+    return folder
+
+
 def run(tally, config_name, bin_dir, wanted=()):
     if os.geteuid() != 0:
         for path in programs(wanted):
