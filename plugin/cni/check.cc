@@ -40,10 +40,11 @@ Outcome<Expected> expectation(const Call& call) {
   // The newest of our names: with a plugin before us in the chain that is the second one.
   std::optional<int> index = find_in_sandbox(result, call.conf.second_ifname);
   auto record = call.state.recall(call.attachment());
-  if (record)
+  if (record) {
     index = find_in_sandbox(result, record->guest_link);
-  else if (!index)
+  } else if (!index) {
     index = find_in_sandbox(result, call.env.ifname);
+  }
   if (!index && call.role == Role::network) {
     return Fault{FaultCode::bad_config, "prevResult does not hold our interface", ""};
   }

@@ -73,10 +73,11 @@ ExitCode remove_peers(const Context& context, const PeerOptions& options) {
       continue;
     }
     const std::string& text = std::get<std::string>(answer);
-    if (context.json)
+    if (context.json) {
       results.push_back({{"peer", peer}, {"result", trim(text)}});
-    else
+    } else {
       context.out << text;
+    }
   }
   if (context.json) context.out << results.dump(4) << "\n";
   return code;

@@ -64,10 +64,11 @@ bool was_removed(const std::string& name, std::ostream& err) {
 std::string command_word(const std::vector<std::string>& arguments) {
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string& word = arguments[i];
-    if (word == "--http-addr" || word == "-o" || word == "--output")
+    if (word == "--http-addr" || word == "-o" || word == "--output") {
       ++i;
-    else if (!word.starts_with("-"))
+    } else if (!word.starts_with("-")) {
       return word;
+    }
   }
   return "";
 }

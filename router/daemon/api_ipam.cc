@@ -14,11 +14,11 @@ namespace {
 
 // For std::visit with one lambda per alternative.
 template <class... F>
-struct overloaded : F... {
+struct Overloaded : F... {
   using F::operator()...;
 };
 template <class... F>
-overloaded(F...) -> overloaded<F...>;
+Overloaded(F...) -> Overloaded<F...>;
 
 // Names of owners are container ids; what is longer than this is nobody's.
 constexpr std::size_t kIdentMax = 1024;
@@ -68,7 +68,7 @@ std::function<io::HttpResponse(const IpamOutcome&)> word_done(unsigned status,
                                                               std::string refusal_prefix) {
   return [status, prefix = std::move(refusal_prefix)](const IpamOutcome& outcome) {
     return std::visit(
-        overloaded{[&](const ipam::effect::Allocated&) { return empty_reply(status); },
+        Overloaded{[&](const ipam::effect::Allocated&) { return empty_reply(status); },
                    [&](const ipam::effect::Done&) { return empty_reply(status); },
                    [&](const ipam::effect::Cancelled&) { return cancelled_reply(); },
                    [&](const ipam::effect::Refused& r) {
@@ -80,7 +80,7 @@ std::function<io::HttpResponse(const IpamOutcome&)> word_done(unsigned status,
 
 io::HttpResponse word_allocated(const IpamOutcome& outcome) {
   return std::visit(
-      overloaded{[](const ipam::effect::Allocated& a) { return text_reply(200, a.address.text()); },
+      Overloaded{[](const ipam::effect::Allocated& a) { return text_reply(200, a.address.text()); },
                  [](const ipam::effect::Done&) { return empty_reply(200); },
                  [](const ipam::effect::Cancelled&) { return cancelled_reply(); },
                  [](const ipam::effect::Refused& r) {

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "router/daemon/footprint.h"
 
+#include <array>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
+#include <string_view>
 
 #include <malloc.h>
 #include <sys/mman.h>
@@ -15,17 +18,18 @@ void release_startup_pages() {
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> maps(std::fopen("/proc/self/maps", "re"),
                                                        &std::fclose);
   if (!maps) return;
-  char line[512];
-  while (std::fgets(line, sizeof line, maps.get()) != nullptr) {
-    std::uintptr_t start = 0;
-    std::uintptr_t end = 0;
-    char permissions[5] = {};
-    char path = 0;
-    int fields = std::sscanf(line, "%lx-%lx %4s %*s %*s %*s %c", &start, &end, permissions, &path);
+  std::array<char, 512> line{};
+  while (std::fgets(line.data(), line.size(), maps.get()) != nullptr) {
+    char* rest = nullptr;
+    std::uintptr_t start = std::strtoull(line.data(), &rest, 16);
+    std::uintptr_t end = *rest == '-' ? std::strtoull(rest + 1, &rest, 16) : start;
+    std::string_view tail(rest);
     // Code only: it is never written, so dropping it loses nothing. Read-only data may hold
     // relocations that exist nowhere else.
-    bool code = fields == 4 && path == '/' && permissions[1] == '-' && permissions[2] == 'x';
-    if (code) ::madvise(reinterpret_cast<void*>(start), end - start, MADV_DONTNEED);
+    bool code = tail.substr(0, 5) == " r-xp" && tail.find('/') != std::string_view::npos;
+    if (!code) continue;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel gives addresses as text
+    ::madvise(reinterpret_cast<void*>(start), end - start, MADV_DONTNEED);
   }
 }
 

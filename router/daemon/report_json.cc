@@ -13,7 +13,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // Go prints a list that was never filled as null, and readers of Weave's report know that.
-Json null_if_empty(Json list) {
+Json null_if_empty(const Json& list) {
   return list.empty() ? Json() : list;
 }
 

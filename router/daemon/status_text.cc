@@ -28,6 +28,7 @@ std::string labelled(std::string_view label, std::string_view value) {
 
 std::string cidr_list(const std::vector<Cidr>& cidrs) {
   std::vector<std::string> texts;
+  texts.reserve(cidrs.size());
   for (Cidr cidr : cidrs)
     texts.push_back(cidr.text());
   return texts.empty() ? "none" : join(texts, ", ");

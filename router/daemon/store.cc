@@ -87,6 +87,7 @@ std::string put_aside(const std::string& path, const std::string& why) {
 
 std::string addresses_text(const std::vector<Cidr>& addresses) {
   std::vector<std::string> parts;
+  parts.reserve(addresses.size());
   for (Cidr address : addresses)
     parts.push_back(address.text());
   return join(parts, " ");

@@ -10,7 +10,7 @@
 namespace weft::io {
 namespace {
 
-void wait_for_signal(LoopContext& loop, std::shared_ptr<std::function<void(int)>> handler) {
+void wait_for_signal(LoopContext& loop, const std::shared_ptr<std::function<void(int)>>& handler) {
   loop.signals->async_wait([&loop, handler](boost::system::error_code failed, int signal) {
     if (failed) return;
     (*handler)(signal);

@@ -31,10 +31,11 @@ class ConfReader {
  private:
   void read_plain_fields() {
     conf_.name = top_.text("name");
-    if (conf_.name.empty())
+    if (conf_.name.empty()) {
       top_.refuse("name", "is missing");
-    else if (!valid_name(conf_.name))
+    } else if (!valid_name(conf_.name)) {
       top_.refuse("name", "is no valid network name");
+    }
     read_link_name("bridge", conf_.bridge);
     read_link_name("interfaceName", conf_.second_ifname);
     conf_.mtu = top_.number("mtu", 0, kMtuMax).value_or(0);
@@ -51,10 +52,11 @@ class ConfReader {
   void read_link_name(const char* field, std::string& into) {
     const std::string name = top_.text(field);
     if (name.empty()) return;
-    if (valid_interface_name(name))
+    if (valid_interface_name(name)) {
       into = name;
-    else
+    } else {
       top_.refuse(field, "is no valid interface name");
+    }
   }
 
   void read_ipam(const Json& json) {
@@ -64,10 +66,11 @@ class ConfReader {
     if (conf_.ipam.delegated()) return;
     if (auto subnet = fields.text("subnet"); !subnet.empty()) {
       auto cidr = Cidr::parse_subnet(subnet);
-      if (cidr)
+      if (cidr) {
         conf_.ipam.subnet = *cidr;
-      else
+      } else {
         fields.refuse("subnet", "\"" + subnet + "\": " + std::string(cidr.error().what));
+      }
     }
     conf_.ipam.gateway = ip(fields, "gateway");
     const Json* routes = fields.array("routes");
@@ -141,10 +144,11 @@ class ConfReader {
     const Json* json = top_.object("prevResult");
     if (json == nullptr) return;
     auto result = parse_result(*json, "prevResult.");
-    if (result)
+    if (result) {
       conf_.prev_result = *result;
-    else if (!fault_)
+    } else if (!fault_) {
       fault_ = result.fault();
+    }
   }
 
   void read_valid_attachments() {

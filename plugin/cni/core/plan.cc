@@ -96,10 +96,11 @@ CniResult network_result(const NetConf& conf, const IpamOutcome& ipam, const Pod
   if (plan.gateway) out.routes.push_back({.dst = "0.0.0.0/0", .gw = plan.gateway->text()});
   for (const ConfRoute& route : plan.routes)
     out.routes.push_back(result_route(route));
-  if (!conf.dns.empty())
+  if (!conf.dns.empty()) {
     out.dns = conf.dns;
-  else if (!ipam.dns.empty())
+  } else if (!ipam.dns.empty()) {
     out.dns = ipam.dns;
+  }
   return out;
 }
 
