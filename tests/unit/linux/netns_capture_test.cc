@@ -130,18 +130,16 @@ TEST_CASE("capture: pods: TCP and UDP pass between two bridges in whole frames, 
   Host b("2", "02:00:00:00:00:02", "10.40.0.1/12");
   CHECK(run_in(a.pod.open(), [] { return offloads("eth0"); }).value().tso == true);
   Wire wire(*a.tap, *b.tap);
-  CHECK(contains(a.in_pod("ping -c 3 -i 0.2 -W 3 10.40.0.1"), " 0% packet loss"));
+  CHECK(contains(a.in_pod("ping -c 3 -i 0.2 -W 9 10.40.0.1"), " 0% packet loss"));
   std::string server_sum;
   std::thread server([&] {
-    server_sum = b.in_pod("timeout 30 socat -u TCP-LISTEN:7000,reuseaddr - | sha256sum");
+    server_sum = b.in_pod("timeout 100 socat -u TCP-LISTEN:7000,reuseaddr - | sha256sum");
   });
   const std::string file = "/tmp/" + a.ns.name();
-  a.in_pod("head -c 20000000 /dev/urandom > " + file);
+  a.in_pod("head -c 4000000 /dev/urandom > " + file);
   const std::string sent =
-      a.in_pod("timeout 30 socat -u STDIN TCP:10.40.0.1:7000,retry=50,interval=0.1 < " + file);
+      a.in_pod("timeout 100 socat -u STDIN TCP:10.40.0.1:7000,retry=50,interval=0.1 < " + file);
   CAPTURE(sent);
-  for (auto* h : {&a, &b}) { auto c = h->tap->counters(); MESSAGE(c.received, " drop ", c.dropped, " ifdrop ", c.if_dropped, " trunc ", c.truncated, " inj ", c.injected, " fail ", c.inject_failed);
-   MESSAGE(run_in(h->ns.open(), [&]{return Result<std::string>(shell("ip -s link show; cat /proc/net/softnet_stat"));}).value()); MESSAGE(h->in_pod("nstat -asz | grep -E 'Retrans|Timeouts|OFO|InErrs|InCsum|TCPLoss'; ip -s link show eth0")); }
   CHECK(sent.empty());
   const std::string client_sum = shell("sha256sum < " + file + "; rm " + file);
   server.join();
@@ -154,7 +152,7 @@ TEST_CASE("capture: pods: TCP and UDP pass between two bridges in whole frames, 
   listener.join();
   CHECK(contains(got, "1200"));
   const Seen seen = wire.stop();
-  CHECK(seen.tcp > 20000000 / kMtu);
+  CHECK(seen.tcp > 4000000 / kMtu);
   CHECK(seen.udp > 0);
   CHECK(seen.bad_checksum == 0);
   CHECK(seen.too_long == 0);
@@ -170,7 +168,7 @@ TEST_CASE("capture: pods: a train of UDP segments leaves its pod as datagrams of
   Host a("1", "02:00:00:00:00:01", "10.32.0.1/12");
   Host b("2", "02:00:00:00:00:02", "10.40.0.1/12");
   Wire wire(*a.tap, *b.tap);
-  CHECK(contains(a.in_pod("ping -c 1 -W 3 10.40.0.1"), " 0% packet loss"));
+  CHECK(contains(a.in_pod("ping -c 1 -W 9 10.40.0.1"), " 0% packet loss"));
   const auto sent = run_in(a.pod.open(), []() -> Result<ssize_t> {
     const UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     const int segment = 1200;
@@ -185,7 +183,7 @@ TEST_CASE("capture: pods: a train of UDP segments leaves its pod as datagrams of
   });
   CHECK(sent.value() == 12000);
   // Comes after the train.
-  CHECK(contains(a.in_pod("ping -c 1 -W 3 10.40.0.1"), " 0% packet loss"));
+  CHECK(contains(a.in_pod("ping -c 1 -W 9 10.40.0.1"), " 0% packet loss"));
   const Seen seen = wire.stop();
   CHECK(seen.udp == 10);
   CHECK(seen.bad_checksum == 0);
