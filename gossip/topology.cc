@@ -11,7 +11,9 @@ namespace weft::gossip {
 
 namespace {
 
-constexpr std::uint64_t kVersionMax = std::numeric_limits<std::uint64_t>::max();
+// No run of a peer gets anywhere near; beyond it there is no room left to outbid anybody.
+constexpr std::uint64_t kVersionMax =
+    std::numeric_limits<std::uint64_t>::max() - (std::uint64_t{1} << 32);
 
 bool by_name(const ConnectionRecord& a, const ConnectionRecord& b) {
   return a.peer < b.peer;
@@ -184,8 +186,8 @@ void Topology::insert(PeerRecord record) {
 
 void Topology::apply_own(const PeerRecord& update, Applied& applied) {
   auto& self = peers_.at(self_);
-  // The last version cannot be lifted any further: such a record is poison, not ours.
-  if (update.version == kVersionMax) return;
+  // Such a record is poison, not ours.
+  if (update.version >= kVersionMax) return;
   bool foreign = update.uid != self.uid;
   bool outdated = foreign ? update.version >= self.version : update.version > self.version;
   if (!outdated) return;
