@@ -203,6 +203,11 @@ bool Link::read_key(Bytes& out) {
 }
 
 std::optional<Bytes> Link::read_frame() {
+  // What a large message took is given back: most links are idle most of the time.
+  if (available() == 0 && buffer_.capacity() > kCompactAt) {
+    buffer_ = {};
+    consumed_ = 0;
+  }
   if (available() < 4) return std::nullopt;
   std::size_t size = load_u32(ByteView(buffer_).subspan(consumed_));
   std::size_t max = state_ == State::open ? kMessageMax : kIntroductionMax;

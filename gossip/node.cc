@@ -111,7 +111,7 @@ void Node::relay_broadcast(TimePoint now, Channel channel, PeerName origin, Effe
 
 bool Node::unicast(TimePoint now, Channel channel, PeerName destination, ByteView payload,
                    Effects& out) {
-  bool sent = core_->unicast(channel, destination, payload, out);
+  bool sent = core_->unicast(now, channel, destination, payload, out);
   core_->finish(now, out);
   return sent;
 }

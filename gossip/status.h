@@ -70,7 +70,7 @@ struct MeshStatus {
   std::uint64_t termination_count = 0;
   std::vector<std::string> targets;
   std::vector<Cidr> trusted_subnets;
-  // Another host that uses our name, if one was met: where it was seen.
+  // Two hosts that share a name, ours or another peer's: who and where they are.
   std::optional<std::string> name_collision;
 };
 

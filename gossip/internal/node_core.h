@@ -70,7 +70,8 @@ class Node::Core {
   // Gossip (node_gossip.cc).
   void send_overlay_control(LinkId id, ByteView payload, Effects& out);
   void broadcast(TimePoint now, Channel channel, PeerName origin, Effects& out);
-  bool unicast(Channel channel, PeerName destination, ByteView payload, Effects& out);
+  bool unicast(TimePoint now, Channel channel, PeerName destination, ByteView payload,
+               Effects& out);
 
   // Time and follow-up work (node_timers.cc).
   void on_deadline(TimePoint now, Effects& out);
@@ -99,6 +100,7 @@ class Node::Core {
   std::optional<LinkEnding> refuse(TimePoint now, const PeerLink& link, const Introduction& theirs);
   // False: it was closed, because another link to the peer survives, or the table is full.
   bool make_room(TimePoint now, PeerLink& link, Effects& out);
+  void refuse_double(TimePoint now, PeerLink& link, PeerLink& other, Effects& out);
   void add_to_table(TimePoint now, PeerLink& link, Effects& out);
   void remove_from_table(TimePoint now, const PeerLink& link, const LinkEnding& ending,
                          Effects& out);
@@ -120,6 +122,8 @@ class Node::Core {
                       Effects& out);
   void broadcast_from(TimePoint now, std::string_view channel, PeerName origin, const Datum& datum,
                       Effects& out);
+  // The connection to hand messages for `destination` to, if there is one.
+  PeerLink* towards(TimePoint now, PeerName destination, Effects& out);
   void send_everything(TimePoint now, PeerLink& link, Effects& out);
   std::vector<std::string_view> own_channels() const;
   std::optional<Channel> owned(std::string_view name) const;
@@ -154,6 +158,7 @@ class Node::Core {
   struct Collision {
     TimePoint at;
     std::string text;
+    PeerName name;
   };
 
   Rng& rng_;

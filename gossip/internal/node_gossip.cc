@@ -37,10 +37,20 @@ void Node::Core::broadcast(TimePoint now, Channel channel, PeerName origin, Effe
   broadcast_from(now, to_string(channel), origin, Datum{.everything = true}, out);
 }
 
-bool Node::Core::unicast(Channel channel, PeerName destination, ByteView payload, Effects& out) {
-  auto hop = routes.unicast_all().find(destination);
-  // A connection that the routes do not know of yet leads there all the same.
-  auto* link = neighbour(hop != routes.unicast_all().end() ? hop->second : destination);
+PeerLink* Node::Core::towards(TimePoint now, PeerName destination, Effects& out) {
+  auto next = [&] {
+    auto hop = routes.unicast_all().find(destination);
+    // A connection that the routes do not know of yet leads there all the same.
+    return neighbour(hop != routes.unicast_all().end() ? hop->second : destination);
+  };
+  if (auto* link = next()) return link;
+  settle_routes(now, out);
+  return next();
+}
+
+bool Node::Core::unicast(TimePoint now, Channel channel, PeerName destination, ByteView payload,
+                         Effects& out) {
+  auto* link = towards(now, destination, out);
   if (link == nullptr) return false;
   if (link->unsent > kUnsentDropAt) {
     log(LogLevel::warning, *link, "unicast dropped: the peer does not read", out);
@@ -140,8 +150,7 @@ void Node::Core::on_unicast(TimePoint now, PeerLink& link, ByteView body, Effect
     }
     return;
   }
-  auto hop = routes.unicast_all().find(envelope->destination);
-  auto* next = neighbour(hop != routes.unicast_all().end() ? hop->second : envelope->destination);
+  auto* next = towards(now, envelope->destination, out);
   // Sending it back where it came from could only go round in circles.
   if (next == nullptr || next == &link || next->unsent > kUnsentDropAt) {
     log(LogLevel::debug, link, "unicast for " + envelope->destination.text() + " dropped: no route",
@@ -182,10 +191,11 @@ std::optional<Topology::Applied> Node::Core::apply_topology(TimePoint now, PeerL
     drain(now, link, out);
   }
   if (const auto& nickname = applied.double_seen) {
-    collision_ = {now, "peer names collision: another host ('" + *nickname +
-                           "') in the mesh uses " + config.name.text() +
-                           " as well as this host ('" + config.nickname +
-                           "'); give one of them another --name"};
+    collision_ = {now,
+                  "peer names collision: another host ('" + *nickname + "') in the mesh uses " +
+                      config.name.text() + " as well as this host ('" + config.nickname +
+                      "'); give one of them another --name",
+                  config.name};
   }
   return applied;
 }

@@ -160,7 +160,8 @@ std::optional<LinkEnding> Node::Core::refuse(TimePoint now, const PeerLink& link
   auto refusal =
       check_encounter({.ours = ours, .theirs = theirs, .local = link.local, .remote = link.remote});
   if (refusal) {
-    if (refusal->never_retry && !refusal->ourselves) collision_ = {now, refusal->reason};
+    if (refusal->never_retry && !refusal->ourselves)
+      collision_ = {now, refusal->reason, config.name};
     return LinkEnding{.reason = refusal->reason,
                       .never_retry = refusal->never_retry,
                       .ourselves = refusal->ourselves};
@@ -175,10 +176,14 @@ std::optional<LinkEnding> Node::Core::refuse(TimePoint now, const PeerLink& link
 bool Node::Core::make_room(TimePoint now, PeerLink& link, Effects& out) {
   auto peer = link.theirs->name;
   if (auto* other = neighbour(peer)) {
+    bool restarted = link.theirs->uid != other->theirs->uid;
+    if (restarted && link.remote.ip != other->remote.ip) {
+      refuse_double(now, link, *other, out);
+      return false;
+    }
     auto reason = "Multiple connections to " + display_name(peer, link.theirs->nickname) +
                   " added to " + display_name(config.name, config.nickname);
     // A peer that was started anew cannot be at the other end of the old link.
-    bool restarted = link.theirs->uid != other->theirs->uid;
     bool wins = restarted || link.conn_uid < other->conn_uid;
     // Equal numbers mean that something is badly wrong: neither is to be trusted.
     if (wins || link.conn_uid == other->conn_uid) {
@@ -197,6 +202,20 @@ bool Node::Core::make_room(TimePoint now, PeerLink& link, Effects& out) {
     return false;
   }
   return true;
+}
+
+// Two hosts with one name, or one that has moved: the first stays as long as it answers.
+void Node::Core::refuse_double(TimePoint now, PeerLink& link, PeerLink& other, Effects& out) {
+  auto who = [](const PeerLink& which) {
+    return "'" + which.theirs->nickname + "' at " + which.remote.text();
+  };
+  auto reason = "peer names collision: " + link.theirs->name.text() + " is used by both " +
+                who(other) + " and " + who(link) +
+                "; give one of them another --name (or wait, if the host has moved)";
+  collision_ = {now, reason, link.theirs->name};
+  // If nobody is there any more, its host resets the stream on hearing from us.
+  send_message(other, Tag::heartbeat, {}, out);
+  close_link(now, link.id, LinkEnding{.reason = reason}, out);
 }
 
 void Node::Core::add_to_table(TimePoint now, PeerLink& link, Effects& out) {
@@ -233,6 +252,7 @@ void Node::Core::add_to_table(TimePoint now, PeerLink& link, Effects& out) {
   std::erase_if(failed_inbound_, [&](const FailedInbound& failed) {
     return failed.status.address.ip == link.remote.ip || failed.status.peer == theirs.name;
   });
+  if (collision_ && collision_->name == theirs.name) collision_.reset();  // the other one left
   mend_short_id(now);
   request_routes(now);
   schedule_own_update(now, theirs.name);

@@ -14,6 +14,11 @@ bool due(std::optional<TimePoint> at, TimePoint now) {
   return at && *at <= now;
 }
 
+// Not 0.0.0.0/8, and neither multicast nor reserved.
+bool dialable(Ipv4Addr address) {
+  return address.value >> 24 != 0 && address.value >> 28 < 0xe;
+}
+
 }  // namespace
 
 void Node::Core::start(TimePoint now) {
@@ -145,14 +150,14 @@ void Node::Core::rediscover() {
   for (const auto& [name, record] : topology.peers()) {
     if (name == config.name) continue;
     for (const auto& connection : record.connections) {
+      if (discovered_.size() >= kDiscoveredMax) return;
       if (connection.peer == config.name || table_.count(connection.peer) != 0) continue;
       auto address = Endpoint::parse(connection.remote_address);
-      if (!address) continue;
+      if (!address || !dialable(address->ip)) continue;
       // Whoever dialled the reporter did so from a passing port; it listens on the usual one.
       if (!connection.outbound) address->port = config.port;
       discovered_.emplace(*address, connection.peer);
     }
-    if (discovered_.size() >= kDiscoveredMax) break;
   }
 }
 

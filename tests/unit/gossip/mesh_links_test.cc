@@ -81,6 +81,26 @@ TEST_CASE("links: name collision: both hosts are named on both sides, and it is 
   CHECK(twin.dials == 1);
 }
 
+TEST_CASE("links: name collision: a third host names both, and keeps the one it had") {
+  Mesh mesh;
+  mesh.start(1);
+  mesh.start(2, {.discovery = false}, {"10.99.0.1"});
+  mesh.run_for(1s);
+  mesh.start(3, {.discovery = false, .name = name_of(2)}, {"10.99.0.1"});
+  mesh.run_for(30s);
+  auto collision = mesh.node(1).status(mesh.now()).name_collision;
+  REQUIRE(collision.has_value());
+  CHECK(contains(*collision, "'host2' at 10.99.0.2"));
+  CHECK(contains(*collision, "'host3' at 10.99.0.3"));
+  CHECK(mesh.linked(2, 1));
+  CHECK_FALSE(mesh.linked(3, 1));
+  CHECK(contains(mesh.error(1, 3), "peer names collision"));
+  // The first one leaves: the second is let in, and all is well.
+  mesh.kill(2);
+  CHECK(mesh.run_until([&] { return mesh.linked(3, 1); }, 1min));
+  CHECK_FALSE(mesh.node(1).status(mesh.now()).name_collision.has_value());
+}
+
 TEST_CASE("links: name collision: hosts that never meet are noticed through gossip") {
   Mesh mesh;
   mesh.start(1, {.discovery = false});
