@@ -9,13 +9,15 @@ namespace {
 std::uint64_t load(ByteView at, std::size_t size) {
   ensure(at.size() >= size, "load past the end of a buffer");
   std::uint64_t v = 0;
-  for (std::size_t i = 0; i < size; ++i) v = v << 8 | std::to_integer<std::uint64_t>(at[i]);
+  for (std::size_t i = 0; i < size; ++i)
+    v = v << 8 | std::to_integer<std::uint64_t>(at[i]);
   return v;
 }
 
 void store(ByteSpan at, std::uint64_t v, std::size_t size) {
   ensure(at.size() >= size, "store past the end of a buffer");
-  for (std::size_t i = 0; i < size; ++i) at[i] = static_cast<Byte>(v >> (8 * (size - 1 - i)));
+  for (std::size_t i = 0; i < size; ++i)
+    at[i] = static_cast<Byte>(v >> (8 * (size - 1 - i)));
 }
 
 int hex_digit(char c) {
@@ -35,9 +37,13 @@ std::string_view as_text(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-Bytes to_bytes(ByteView view) { return {view.begin(), view.end()}; }
+Bytes to_bytes(ByteView view) {
+  return {view.begin(), view.end()};
+}
 
-void append(Bytes& to, ByteView more) { to.insert(to.end(), more.begin(), more.end()); }
+void append(Bytes& to, ByteView more) {
+  to.insert(to.end(), more.begin(), more.end());
+}
 
 std::string to_hex(ByteView bytes) {
   constexpr std::string_view kDigits = "0123456789abcdef";
@@ -95,15 +101,28 @@ Writer& Writer::zeros(std::size_t n) {
 }
 
 Writer& Writer::big_endian(std::uint64_t v, std::size_t size) {
-  for (std::size_t i = size; i-- > 0;) out_.push_back(static_cast<Byte>(v >> (8 * i)));
+  for (std::size_t i = size; i-- > 0;)
+    out_.push_back(static_cast<Byte>(v >> (8 * i)));
   return *this;
 }
 
-std::uint16_t load_u16(ByteView at) { return static_cast<std::uint16_t>(load(at, 2)); }
-std::uint32_t load_u32(ByteView at) { return static_cast<std::uint32_t>(load(at, 4)); }
-std::uint64_t load_u64(ByteView at) { return load(at, 8); }
-void store_u16(ByteSpan at, std::uint16_t v) { store(at, v, 2); }
-void store_u32(ByteSpan at, std::uint32_t v) { store(at, v, 4); }
-void store_u64(ByteSpan at, std::uint64_t v) { store(at, v, 8); }
+std::uint16_t load_u16(ByteView at) {
+  return static_cast<std::uint16_t>(load(at, 2));
+}
+std::uint32_t load_u32(ByteView at) {
+  return static_cast<std::uint32_t>(load(at, 4));
+}
+std::uint64_t load_u64(ByteView at) {
+  return load(at, 8);
+}
+void store_u16(ByteSpan at, std::uint16_t v) {
+  store(at, v, 2);
+}
+void store_u32(ByteSpan at, std::uint32_t v) {
+  store(at, v, 4);
+}
+void store_u64(ByteSpan at, std::uint64_t v) {
+  store(at, v, 8);
+}
 
 }  // namespace weft

@@ -9,7 +9,8 @@ namespace weft {
 
 inline void ensure(bool condition, const char* what, const char* file = __builtin_FILE(),
                    int line = __builtin_LINE()) {
-  if (!condition) [[unlikely]] ensure_failed(what, file, line);
+  if (!condition) [[unlikely]]
+    ensure_failed(what, file, line);
 }
 
 }  // namespace weft

@@ -37,14 +37,17 @@ IpRange IpRange::intersection(IpRange o) const {
   return r.empty() ? IpRange{r.start, r.start} : r;
 }
 
-std::string IpRange::text() const { return start.text() + "-" + Ipv4Addr{end.value - 1}.text(); }
+std::string IpRange::text() const {
+  return start.text() + "-" + Ipv4Addr{end.value - 1}.text();
+}
 
 std::vector<Cidr> IpRange::cidrs() const {
   std::vector<Cidr> out;
   std::uint64_t at = start.value;
   while (at < end.value) {
     unsigned bits = at == 0 ? 32 : static_cast<unsigned>(__builtin_ctzll(at));
-    while ((std::uint64_t{1} << bits) > end.value - at) --bits;
+    while ((std::uint64_t{1} << bits) > end.value - at)
+      --bits;
     out.push_back(*Cidr::make({static_cast<std::uint32_t>(at)}, 32 - bits));
     at += std::uint64_t{1} << bits;
   }
@@ -73,8 +76,7 @@ Result<Cidr> Cidr::parse_subnet(std::string_view text) {
                  .what = "invalid subnet - bits after network prefix are not all zero"};
   }
   if (cidr->size() < kSubnetSizeMin) {
-    return Error{.code = Errc::bad_value,
-                 .what = "invalid subnet - smaller than minimum size 4"};
+    return Error{.code = Errc::bad_value, .what = "invalid subnet - smaller than minimum size 4"};
   }
   return *cidr;
 }
@@ -100,7 +102,9 @@ IpRange Cidr::host_range() const {
   return {r.start + 1, {r.end.value - 1}};
 }
 
-std::string Cidr::text() const { return addr_.text() + "/" + std::to_string(prefix_len_); }
+std::string Cidr::text() const {
+  return addr_.text() + "/" + std::to_string(prefix_len_);
+}
 
 std::optional<Endpoint> Endpoint::parse(std::string_view text) {
   std::size_t colon = text.rfind(':');
@@ -111,6 +115,8 @@ std::optional<Endpoint> Endpoint::parse(std::string_view text) {
   return Endpoint{.ip = *ip, .port = static_cast<std::uint16_t>(*port)};
 }
 
-std::string Endpoint::text() const { return ip.text() + ":" + std::to_string(port); }
+std::string Endpoint::text() const {
+  return ip.text() + ":" + std::to_string(port);
+}
 
 }  // namespace weft

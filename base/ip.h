@@ -21,9 +21,13 @@ struct Ipv4Addr {
   friend constexpr auto operator<=>(Ipv4Addr, Ipv4Addr) = default;
 };
 
-inline constexpr Ipv4Addr operator+(Ipv4Addr a, std::uint32_t n) { return {a.value + n}; }
+inline constexpr Ipv4Addr operator+(Ipv4Addr a, std::uint32_t n) {
+  return {a.value + n};
+}
 // How far b lies before a; modulo 2^32.
-inline constexpr std::uint32_t operator-(Ipv4Addr a, Ipv4Addr b) { return a.value - b.value; }
+inline constexpr std::uint32_t operator-(Ipv4Addr a, Ipv4Addr b) {
+  return a.value - b.value;
+}
 
 class Cidr;
 

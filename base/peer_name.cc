@@ -45,7 +45,8 @@ std::optional<std::vector<std::uint8_t>> hex_groups(std::string_view text) {
 
 std::uint64_t fold(const std::vector<std::uint8_t>& groups) {
   std::uint64_t v = 0;
-  for (std::uint8_t group : groups) v = v << 8 | group;
+  for (std::uint8_t group : groups)
+    v = v << 8 | group;
   return v;
 }
 
@@ -53,13 +54,15 @@ std::uint64_t fold(const std::vector<std::uint8_t>& groups) {
 
 PeerName PeerName::from_bytes(ByteView bytes) {
   std::uint64_t v = 0;
-  for (Byte b : bytes) v = v << 8 | std::to_integer<std::uint64_t>(b);
+  for (Byte b : bytes)
+    v = v << 8 | std::to_integer<std::uint64_t>(b);
   return from_u48(v);
 }
 
 std::optional<PeerName> PeerName::parse(std::string_view text) {
   // Weave scans names the way scanf does: blanks in front are passed over.
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  while (!text.empty() && text.front() == ' ')
+    text.remove_prefix(1);
   std::size_t gap = text.find("::");
   if (gap == std::string_view::npos) {
     auto groups = hex_groups(text);

@@ -9,15 +9,24 @@ namespace weft {
 
 std::string_view to_string(Errc code) {
   switch (code) {
-    case Errc::truncated: return "truncated";
-    case Errc::trailing: return "trailing bytes";
-    case Errc::bad_value: return "bad value";
-    case Errc::too_large: return "too large";
-    case Errc::unsupported: return "unsupported";
-    case Errc::refused: return "refused";
-    case Errc::not_found: return "not found";
-    case Errc::conflict: return "conflict";
-    case Errc::system: return "system error";
+    case Errc::truncated:
+      return "truncated";
+    case Errc::trailing:
+      return "trailing bytes";
+    case Errc::bad_value:
+      return "bad value";
+    case Errc::too_large:
+      return "too large";
+    case Errc::unsupported:
+      return "unsupported";
+    case Errc::refused:
+      return "refused";
+    case Errc::not_found:
+      return "not found";
+    case Errc::conflict:
+      return "conflict";
+    case Errc::system:
+      return "system error";
   }
   return "unknown error";
 }

@@ -3,9 +3,10 @@
 // peer's bad bytes cost nothing; the edges wrap it for people as a Failure.
 #pragma once
 
-#include <boost/system/result.hpp>
 #include <string>
 #include <string_view>
+
+#include <boost/system/result.hpp>
 
 namespace weft {
 

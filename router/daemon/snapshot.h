@@ -28,7 +28,7 @@ struct Snapshot {
   WallOffset wall;
   gossip::MeshStatus mesh;
   std::map<gossip::LinkId, dataplane::LinkOverlayStatus> overlays;
-  std::map<PeerName, PeerName> unicast_routes;                // destination → via; ourselves → 0
+  std::map<PeerName, PeerName> unicast_routes;  // destination → via; ourselves → 0
   std::map<PeerName, std::vector<PeerName>> broadcast_routes;  // source → via
   std::vector<dataplane::MacStatus> macs;
   dataplane::Counters counters;

@@ -69,8 +69,7 @@ class Peer {
   void on_overlay_established(TimePoint now, gossip::LinkId link, PeerEffects& out);
   void on_overlay_failed(TimePoint now, gossip::LinkId link, std::string_view reason,
                          PeerEffects& out);
-  void send_overlay_control(TimePoint now, gossip::LinkId link, ByteView payload,
-                            PeerEffects& out);
+  void send_overlay_control(TimePoint now, gossip::LinkId link, ByteView payload, PeerEffects& out);
 
   // Operator and IPAM clients. The IPAM calls must not be made when IPAM is off.
   Result<> connect(TimePoint now, const std::vector<std::string>& targets, bool replace,

@@ -4,15 +4,15 @@
 // skip that says so; a field that no test knows is an error, lest a vector be ignored.
 #pragma once
 
-#include <doctest/doctest.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <initializer_list>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
 
@@ -40,8 +40,10 @@ inline void require_known(const nlohmann::json& object, std::initializer_list<co
   REQUIRE(object.is_object());
   for (const auto& item : object.items()) {
     bool known = false;
-    for (const char* field : fields) known = known || item.key() == field;
-    REQUIRE_MESSAGE(known, "unknown field " << item.key() << " in " << object.dump().substr(0, 200));
+    for (const char* field : fields)
+      known = known || item.key() == field;
+    REQUIRE_MESSAGE(known,
+                    "unknown field " << item.key() << " in " << object.dump().substr(0, 200));
   }
 }
 

@@ -8,7 +8,8 @@ using namespace weft;
 TEST_CASE("ip: address: only four plain octets parse") {
   CHECK(Ipv4Addr::parse("10.32.0.1")->value == 0x0a200001);
   CHECK(Ipv4Addr::parse("10.32.0.1")->text() == "10.32.0.1");
-  for (const char* bad : {"", "1.2.3", "1.2.3.4.5", "256.1.1.1", "01.2.3.4", "1.2.3.x", " 1.2.3.4"}) {
+  for (const char* bad :
+       {"", "1.2.3", "1.2.3.4.5", "256.1.1.1", "01.2.3.4", "1.2.3.x", " 1.2.3.4"}) {
     CHECK_FALSE(Ipv4Addr::parse(bad));
   }
 }
@@ -31,7 +32,8 @@ TEST_CASE("ip: cidr: a subnet has no host bits and at least four addresses") {
 TEST_CASE("ip: range: its cidrs cover it exactly") {
   IpRange r{*Ipv4Addr::parse("10.0.0.1"), *Ipv4Addr::parse("10.0.0.7")};
   std::string text;
-  for (Cidr c : r.cidrs()) text += c.text() + " ";
+  for (Cidr c : r.cidrs())
+    text += c.text() + " ";
   CHECK(text == "10.0.0.1/32 10.0.0.2/31 10.0.0.4/31 10.0.0.6/32 ");
 }
 

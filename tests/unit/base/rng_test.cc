@@ -19,5 +19,6 @@ TEST_CASE("rng: below: stays below its bound and reaches every value") {
     REQUIRE(v < 5);
     seen[v] = true;
   }
-  for (bool s : seen) CHECK(s);
+  for (bool s : seen)
+    CHECK(s);
 }

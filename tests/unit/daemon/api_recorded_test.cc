@@ -67,7 +67,8 @@ bool none(const Exchange&) {
 
 }  // namespace
 
-TEST_CASE("api: recorded: everything about addresses is answered as Weave does, one after the other") {
+TEST_CASE(
+    "api: recorded: everything about addresses is answered as Weave does, one after the other") {
   fake::FakeControl control;
   const Api api(control);
   replay(api, "01-ipinfo.txt", none);
