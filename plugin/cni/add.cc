@@ -103,7 +103,6 @@ class Adding {
     const bool ok =
         call_.state.remember({.attachment = call_.attachment(),
                               .network = call_.conf.name,
-                              .netns = call_.env.netns,
                               .ident = delegated_ ? "" : ident_,
                               .guest_link = links ? interface_name(call_.conf, call_.env) : "",
                               .host_link = links ? host_link : ""});

@@ -40,6 +40,14 @@ bool is_container(const std::string& netns) {
   return ns && own && !ns->same_as(*own);
 }
 
+// Is that name another container's by now? Ours may have gone with its namespace long ago.
+bool is_anothers(const Call& call, const Attachment& ours, const std::string& host_link) {
+  for (const AttachmentRecord& record : call.state.attachments()) {
+    if (record.host_link == host_link && record.attachment != ours) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 Outcome<> unplug(const Call& call, const std::optional<AttachmentRecord>& record,
@@ -55,6 +63,8 @@ Outcome<> unplug(const Call& call, const std::optional<AttachmentRecord>& record
   const std::string host = record ? record->host_link : host_link_of(call.attachment());
   auto nl = net::Netlink::open();
   if (!nl) return unplug_fault(host, nl.error());
+  if (!net::find_link(*nl, host)) return {};
+  if (is_anothers(call, record ? record->attachment : call.attachment(), host)) return {};
   auto gone = net::delete_link_if_present(*nl, host);
   if (!gone) return unplug_fault(host, gone.error());
   return {};

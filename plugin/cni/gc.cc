@@ -14,7 +14,8 @@ namespace net = linux_net;
 
 Outcome<> collect(const Call& call, const AttachmentRecord& record, const Deadline& deadline) {
   if (!record.guest_link.empty()) {
-    if (auto ok = unplug(call, record, record.netns); !ok) return ok;
+    // By the host's end alone: the namespace's path may lead to another container by now.
+    if (auto ok = unplug(call, record, ""); !ok) return ok;
   }
   if (!record.ident.empty()) {
     if (auto ok = release_or_queue(call, record.ident, deadline); !ok) return ok;

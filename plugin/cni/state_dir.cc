@@ -85,7 +85,6 @@ std::optional<AttachmentRecord> parse_record(const std::string& text) {
   Fields f(*json, "", fault);
   AttachmentRecord record{.attachment = {f.text("containerID"), f.text("ifname")},
                           .network = f.text("network"),
-                          .netns = f.text("netns"),
                           .ident = f.text("ident"),
                           .guest_link = f.text("guestLink"),
                           .host_link = f.text("hostLink")};
@@ -127,7 +126,6 @@ bool StateDir::remember(const AttachmentRecord& record) const {
   const Json json{{"containerID", record.attachment.first},
                   {"ifname", record.attachment.second},
                   {"network", record.network},
-                  {"netns", record.netns},
                   {"ident", record.ident},
                   {"guestLink", record.guest_link},
                   {"hostLink", record.host_link}};

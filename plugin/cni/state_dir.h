@@ -18,7 +18,6 @@ inline constexpr std::string_view kDefaultStateDir = "/var/lib/weave/cni";
 struct AttachmentRecord {
   Attachment attachment;
   std::string network;
-  std::string netns;
   std::string ident;       // towards the daemon; empty: another plugin handed out the addresses
   std::string guest_link;  // empty: addresses only
   std::string host_link;

@@ -37,25 +37,23 @@ struct PodCommand {
 
 // Tells the container from the addresses. Weave's script took the container last, ours takes it
 // anywhere: no container's name reads as an address.
-std::optional<PodCommand> parse(const Context& context, const PodOptions& options) {
+std::variant<PodCommand, ExitCode> parse(const Context& context, const PodOptions& options) {
   PodCommand out;
   std::vector<std::string> names;
   for (const std::string& word : options.words) {
-    if (auto wish = parse_wish(word))
+    if (auto wish = parse_wish(word)) {
       out.wishes.push_back(*wish);
-    else
+    } else {
       names.push_back(word);
+    }
   }
   if (names.size() != 1) {
     context.err << "weave: give one container (namespace, process or name)"
                 << (names.empty() ? "" : ", not " + join(names, " and ")) << "\n";
-    return std::nullopt;
+    return ExitCode::usage;
   }
   auto target = find_target(names.front());
-  if (auto* why = std::get_if<std::string>(&target)) {
-    context.fail(*why);
-    return std::nullopt;
-  }
+  if (auto* why = std::get_if<std::string>(&target)) return context.fail(*why);
   out.target = std::get<PodTarget>(target);
   return out;
 }
@@ -77,15 +75,16 @@ std::string owner_of(const PodTarget& target, const std::string& bridge) {
 }
 
 ExitCode attach(const Context& context, const PodOptions& options) {
-  auto command = parse(context, options);
-  if (!command) return ExitCode::usage;
+  auto parsed = parse(context, options);
+  if (auto* code = std::get_if<ExitCode>(&parsed)) return *code;
+  const auto& command = std::get<PodCommand>(parsed);
   const Api api(context);
-  const std::string owner = owner_of(command->target, options.bridge);
-  auto acquired = Acquired::acquire(api, owner, command->wishes);
+  const std::string owner = owner_of(command.target, options.bridge);
+  auto acquired = Acquired::acquire(api, owner, command.wishes);
   if (auto* complaint = std::get_if<Complaint>(&acquired)) return context.fail(complaint->text);
   const auto& held = std::get<Acquired>(acquired);
   net::PodLinkSpec spec{
-      .netns = command->target.netns,
+      .netns = command.target.netns,
       .ifname = std::string(kInterface),
       .host_name = net::host_link_name(short_digest(owner + ":" + std::string(kInterface), 7)),
       .bridge = options.bridge,
@@ -97,7 +96,7 @@ ExitCode attach(const Context& context, const PodOptions& options) {
   auto link = net::attach_pod(spec);
   if (!link) {
     held.undo(api);
-    return context.fail(plumbing_failed(command->target, link.error(), options.bridge));
+    return context.fail(plumbing_failed(command.target, link.error(), options.bridge));
   }
   print_addresses(context, held.addresses());
   return ExitCode::done;
@@ -144,9 +143,10 @@ std::optional<Complaint> release_all(const Api& api, const std::vector<Cidr>& ad
 }
 
 ExitCode detach(const Context& context, const PodOptions& options) {
-  auto command = parse(context, options);
-  if (!command) return ExitCode::usage;
-  const PodTarget& target = command->target;
+  auto parsed = parse(context, options);
+  if (auto* code = std::get_if<ExitCode>(&parsed)) return *code;
+  const auto& command = std::get<PodCommand>(parsed);
+  const PodTarget& target = command.target;
   auto interfaces = net::pod_interfaces(target.netns, options.bridge);
   if (!interfaces) {
     return context.fail(plumbing_failed(target, interfaces.error(), options.bridge));
@@ -154,15 +154,15 @@ ExitCode detach(const Context& context, const PodOptions& options) {
   auto at = std::find_if(interfaces->begin(), interfaces->end(),
                          [](const auto& i) { return i.name == kInterface; });
   if (at == interfaces->end()) return context.fail(target.netns + " is not attached");
-  const std::vector<Cidr> addresses = chosen(at->addresses, command->wishes);
-  if (addresses.empty() && !command->wishes.empty()) {
+  const std::vector<Cidr> addresses = chosen(at->addresses, command.wishes);
+  if (addresses.empty() && !command.wishes.empty()) {
     return context.fail(target.netns + " does not have that address");
   }
   // Links first: an address must not be free while somebody still uses it.
   Result<bool> gone = true;
-  if (command->wishes.empty()) gone = net::detach_pod(target.netns, kInterface);
+  if (command.wishes.empty()) gone = net::detach_pod(target.netns, kInterface);
   for (const Cidr& address : addresses) {
-    if (gone && !command->wishes.empty()) {
+    if (gone && !command.wishes.empty()) {
       gone = net::detach_pod_address(target.netns, kInterface, address);
     }
   }

@@ -87,7 +87,7 @@ ExitCode help(CLI::App& app, const std::vector<std::string>& arguments, std::ost
     err << "weave: there is no command " << *(at + 1) << "; see weave help\n";
     return ExitCode::usage;
   }
-  out << found.front()->help();
+  out << found.front()->help("weave");
   return ExitCode::done;
 }
 

@@ -159,6 +159,7 @@ struct Bench {
     variables = {{"WEAVE_HTTP_ADDR", socket()},
                  {"WEFT_CNI_STATE_DIR", dir.path() + "/state"},
                  {"CNI_CONTAINERID", "0123456789abcdef"},
+                 {"CNI_NETNS", "/run/netns/wf-c-none"},
                  {"CNI_IFNAME", "eth0"},
                  {"CNI_PATH", dir.path()}};
   }
