@@ -257,6 +257,9 @@ Fault check_ipam(const Raw& raw, Options& options) {
       raw.ipalloc_default_subnet.empty() ? raw.ipalloc_range : raw.ipalloc_default_subnet;
   auto subnet = Cidr::parse_subnet(text);
   if (!subnet) return "--ipalloc-default-subnet " + text + ": " + to_string(subnet.error());
+  if (subnet->first().value + subnet->size() > 0xffffffffU) {
+    return "--ipalloc-default-subnet " + text + " reaches the end of the address space";
+  }
   if (!subnet->range().overlaps(range->range())) {
     return "--ipalloc-default-subnet " + text + " does not overlap --ipalloc-range " +
            range->text();

@@ -68,6 +68,11 @@ TEST_CASE("options: mistakes: senseless values are refused and say why") {
   CHECK(contains(refused({"--ipalloc-init=observer"}), "--ipalloc-range"));
   CHECK(contains(refused({"--ipalloc-range=10.32.0.0/12", "--ipalloc-default-subnet=10.64.0.0/16"}),
                  "does not overlap"));
+  for (const char* end : {"0.0.0.0/0", "255.255.255.0/24"}) {
+    CHECK(contains(refused({"--ipalloc-range=10.32.0.0/12", "--ipalloc-default-subnet", end}),
+                   "reaches the end"));
+    CHECK(contains(refused({"--ipalloc-range", end}), "reaches the end"));
+  }
   CHECK(contains(refused({"--ipalloc-range=10.32.0.0/12", "--ipalloc-init=seeed"}), "seeed"));
   CHECK(contains(refused({"--trusted-subnets=10.0.0.0/8,x"}), "'x' is not a CIDR"));
   CHECK(contains(refused({"--resume", "10.0.0.1"}), "--resume"));
