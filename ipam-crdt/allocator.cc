@@ -53,7 +53,7 @@ Result<> check_ranges(Cidr universe, Cidr default_subnet) {
     if (!cidr.is_subnet())
       return bad("invalid subnet - bits after network prefix are not all zero");
     if (cidr.size() < 4) return bad("invalid subnet - smaller than minimum size 4");
-    if (cidr.prefix_len() == 0 || cidr.range().empty()) {
+    if (std::uint64_t{cidr.first().value} + cidr.size() > 0xffffffffU) {
       return bad("IP allocation range reaches the end of the address space");
     }
   }

@@ -196,12 +196,7 @@ void Allocator::Core::follow_ring() {
       ensure(space_.claim(addr).has_value(), "ipam: an address just gained is in use");
     }
   }
-  for (IpRange range : change.lost) {
-    for (Ipv4Addr addr : owned_.addresses_in(range)) {
-      log(LogLevel::warning,
-          addr.text() + " is held by " + *owned_.holder(addr) + " but its range is no longer ours");
-    }
-  }
+  claim_back(change.lost);
   if (change.gained.empty()) return;
   for (auto& [subnet, ask] : asks_)
     ask.peer = PeerName();  // answered: what is left may ask again

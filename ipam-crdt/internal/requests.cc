@@ -2,6 +2,7 @@
 // What clients ask: allocations, claims, primes and releases, answered at once or kept pending and
 // tried again. The words of refusals are Weave's, which clients show and scripts look for.
 #include <algorithm>
+#include <limits>
 
 #include "base/ensure.h"
 #include "ipam-crdt/internal/core.h"
@@ -15,6 +16,12 @@ constexpr std::string_view kUnknownOwner = "_";
 // Addresses of unknown owners are filed under the address itself, so that each can be freed.
 std::string filed_under(std::string_view ident, Ipv4Addr addr) {
   return ident == kUnknownOwner ? addr.text() : std::string(ident);
+}
+
+// Whether the address behind the subnet's last has 32 bits.
+bool has_end(Cidr subnet) {
+  return std::uint64_t{subnet.first().value} + subnet.size() <=
+         std::numeric_limits<std::uint32_t>::max();
 }
 
 // Tries each of the requests in turn and keeps those that still wait.
@@ -49,8 +56,7 @@ void Allocator::Core::retry_pending() {
 
 void Allocator::Core::allocate(PendingAllocate request) {
   if (shut_down_) return reply(request.id, effect::Cancelled{});
-  bool reaches_end = request.subnet.prefix_len() == 0 || request.subnet.range().empty();
-  if (reaches_end || !request.subnet.range().overlaps(ring_.universe())) {
+  if (!has_end(request.subnet) || !request.subnet.range().overlaps(ring_.universe())) {
     return reply(request.id, effect::Refused{"range " + request.subnet.text() +
                                              " out of bounds: " + config_.universe.text()});
   }
@@ -257,6 +263,7 @@ void Allocator::Core::cancel_all() {
 
 std::vector<Cidr> Allocator::Core::lookup(std::string_view ident, Cidr subnet) const {
   std::vector<Cidr> out;
+  if (!has_end(subnet)) return out;  // nothing was ever given out there
   IpRange hosts = subnet.host_range();
   for (Cidr address : owned_.entry(ident).addresses) {
     if (hosts.contains(address.addr())) out.push_back(address);
