@@ -115,6 +115,8 @@ Result<> Attachment::find_or_create() {
 Result<> Attachment::adopt(const Link& inside) {
   const auto outside = find_link(host_, inside.peer);
   if (inside.kind != "veth" || !inside.peer_is_elsewhere || !outside || outside->kind != "veth" ||
+      // A pair whose other end is in a third namespace may have the number of a link here.
+      outside->peer != inside.index || !outside->peer_is_elsewhere ||
       (outside->master && outside->master != bridge_.index) ||
       !outside->name.starts_with(kHostPrefix.substr(0, 6))) {
     return Error{Errc::conflict, 0, "the container has another interface of that name"};
