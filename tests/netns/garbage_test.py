@@ -141,8 +141,9 @@ def garbage():
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
     with running("--hosts", "3", "--password", "x"):
         name = re.search(r"Name: ([0-9a-f:]{17})", status("h3"))[1]
+        # The lab is ready when the ring is formed; the last link may still be on its way.
+        wait_for("before: the link to watch is there", 15, lambda: len(link_lines()) == 1)
         before = {"links": link_lines(), "mb": resident_mb("h1")}
-        check("before: the link to watch is there", len(before["links"]) == 1)
         pinger = subprocess.Popen(
             netns.command(state().pod("p1")["netns"], "ping", "-q", "-i", "0.1", "-W", "1", "-w",
                           "300", pod_address("p2")), stdout=subprocess.PIPE, text=True)
