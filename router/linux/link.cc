@@ -6,6 +6,7 @@
 #include <linux/if.h>
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
+#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 
 #include "router/linux/internal/link_request.h"
@@ -34,6 +35,7 @@ std::optional<Link> parse_link(nlmsghdr* answer) {
   if (link.kind == "veth") {
     link.peer = {attributes.i32(IFLA_LINK)};
     link.peer_is_elsewhere = attributes.has(IFLA_LINK_NETNSID);
+    if (link.peer_is_elsewhere) link.peer_ns = attributes.i32(IFLA_LINK_NETNSID);
   }
   return link;
 }
@@ -113,6 +115,19 @@ Result<> set_link_alias(Netlink& nl, IfIndex link, std::string_view alias) {
   LinkChange change(link);
   change.request().text(IFLA_IFALIAS, alias);
   return nl.call(change.request(), "cannot set the interface's alias");
+}
+
+Result<std::optional<int>> namespace_number(Netlink& nl, const NetNs& other) {
+  Request request(RTM_GETNSID, 0);
+  request.fixed(rtgenmsg{.rtgen_family = AF_UNSPEC}).i32(NETNSA_FD, other.fd());
+  std::optional<int> number;
+  auto done = nl.query(request, "cannot ask for the number of a namespace", [&](nlmsghdr* answer) {
+    const Attributes<NETNSA_MAX> attributes(answer, sizeof(rtgenmsg));
+    const int given = attributes.i32(NETNSA_NSID, NETNSA_NSID_NOT_ASSIGNED);
+    if (given >= 0) number = given;
+  });
+  if (!done) return done.error();
+  return number;
 }
 
 Result<> move_link(Netlink& nl, IfIndex link, const NetNs& to) {

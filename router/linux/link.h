@@ -24,6 +24,7 @@ struct Link {
   IfIndex master;                  // the bridge it is a port of
   IfIndex peer;                    // of a veth; a number in the peer's namespace
   bool peer_is_elsewhere = false;  // the peer is in another namespace
+  std::optional<int> peer_ns;      // that namespace's number here, see namespace_number()
   std::string alias;
 };
 
@@ -41,6 +42,9 @@ Result<> rename_link(Netlink& nl, IfIndex link, std::string_view name);
 // No master: takes it out of its bridge.
 Result<> set_link_master(Netlink& nl, IfIndex link, IfIndex master);
 Result<> set_link_alias(Netlink& nl, IfIndex link, std::string_view alias);
+// The number by which the socket's namespace knows another; nullopt: none yet, so no link leads
+// there.
+Result<std::optional<int>> namespace_number(Netlink& nl, const NetNs& other);
 Result<> move_link(Netlink& nl, IfIndex link, const NetNs& to);
 Result<> delete_link(Netlink& nl, IfIndex link);
 // Absent is a success.

@@ -114,9 +114,11 @@ Result<> Attachment::find_or_create() {
 // A repeated attach, or one that was killed half-way.
 Result<> Attachment::adopt(const Link& inside) {
   const auto outside = find_link(host_, inside.peer);
+  const auto number = namespace_number(host_, ns_);
+  if (!number) return number.error();
   if (inside.kind != "veth" || !inside.peer_is_elsewhere || !outside || outside->kind != "veth" ||
       // A pair whose other end is in a third namespace may have the number of a link here.
-      outside->peer != inside.index || !outside->peer_is_elsewhere ||
+      outside->peer != inside.index || !*number || outside->peer_ns != *number ||
       (outside->master && outside->master != bridge_.index) ||
       !outside->name.starts_with(kHostPrefix.substr(0, 6))) {
     return Error{Errc::conflict, 0, "the container has another interface of that name"};
@@ -296,6 +298,11 @@ Result<std::vector<PodInterface>> pod_interfaces(const std::string& netns,
   if (!bridge_link) return bridge_link.error();
   std::vector<PodInterface> found;
   if (!*pod) return found;
+  const auto ns = NetNs::open(netns);
+  if (!ns) return ns.error();
+  const auto number = namespace_number(*host, *ns);
+  if (!number) return number.error();
+  if (!*number) return found;
   const auto ports = bridge_ports(*host, bridge_link->index);
   if (!ports) return ports.error();
   const auto links = list_links(**pod);
@@ -304,7 +311,7 @@ Result<std::vector<PodInterface>> pod_interfaces(const std::string& netns,
     if (link.kind != "veth" || !link.peer_is_elsewhere) continue;
     // Numbers of different namespaces may be equal: both ends must name each other.
     if (std::none_of(ports->begin(), ports->end(), [&](const Link& port) {
-          return port.index == link.peer && port.peer == link.index && port.peer_is_elsewhere;
+          return port.index == link.peer && port.peer == link.index && port.peer_ns == *number;
         })) {
       continue;
     }

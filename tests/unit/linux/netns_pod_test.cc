@@ -207,3 +207,27 @@ TEST_CASE("pod link: detach: interface, namespace or address gone already is a s
   CHECK(find_link(host.nl, link.host_name).error().code == Errc::not_found);
   CHECK(pod_interfaces("/run/netns/wf-no-such", "weave").value().empty());
 }
+
+TEST_CASE("pod link: interfaces: another host's pod with equal numbers is not taken for ours") {
+  if (!can_make_namespaces()) return;
+  TestNs other_host("h2");
+  TestNs other_pod("p2");
+  // Made in the same order as ours, so that every interface gets the same number.
+  auto attach_other = [&]() -> Result<PodLink> {
+    auto bridge =
+        ensure_bridge({.name = *PeerName::parse("7a:9f:eb:b6:0c:6e"), .mtu_if_new = 1376});
+    if (!bridge) return bridge.error();
+    return attach_pod({.netns = other_pod.path(),
+                       .ifname = "eth0",
+                       .host_name = host_link_name("fedcba9876543210"),
+                       .addresses = {cidr("10.32.0.7/12")},
+                       .routes = {}});
+  };
+  REQUIRE(run_in(other_host.open(), attach_other));
+  Host host;
+  REQUIRE(attach_pod(host.spec()));
+  CHECK(pod_interfaces(host.pod_ns.path(), "weave")->size() == 1);
+  CHECK(pod_interfaces(other_pod.path(), "weave")->empty());
+  CHECK_FALSE(namespace_number(host.nl, other_pod.open()).value());
+  CHECK(namespace_number(host.nl, host.pod_ns.open()).value());
+}
