@@ -14,8 +14,8 @@
 #include "base/ip.h"
 #include "base/mac.h"
 #include "base/peer_name.h"
+#include "router/swift/core/probe.h"
 #include "router/swift/core/vnet_header.h"
-#include "router/swift/core/wire.h"
 
 namespace weft::swift {
 
@@ -52,7 +52,7 @@ struct Train {
   std::uint32_t tunnel = 0;  // our index of it
   Endpoint to;
   Ipv4Addr local;
-  bool one_source_port = false;
+  bool one_source_port = false;  // from the port that we receive on
   // Larger than the path is known to carry: EMSGSIZE is an answer, not a fault.
   bool mtu_probe = false;
 };

@@ -12,8 +12,6 @@
 #include <optional>
 
 #include "base/bytes.h"
-#include "base/ip.h"
-#include "base/peer_name.h"
 
 namespace weft::swift {
 
@@ -55,7 +53,8 @@ struct Inner {
   // With frame: the checksum at start + offset holds the pseudo-header's sum only.
   bool partial_checksum = false;
   bool relayed = false;  // the names follow
-  // checksum start and offset; index and count of a fragment; kind of a probe and 0; else 0.
+  // Of a frame with a partial checksum: its start and offset. Of a fragment: its index, and how
+  // many there are. Else 0.
   std::uint8_t a = 0;
   std::uint8_t b = 0;
 
@@ -64,28 +63,6 @@ struct Inner {
   // `out` has at least kInnerSize bytes.
   void write(ByteSpan out) const;
   friend bool operator==(const Inner&, const Inner&) = default;
-};
-
-// heartbeat and mtu_probe ask, and are answered by echo and mtu_echo with the same number.
-enum class ProbeKind : std::uint8_t { heartbeat = 1, echo = 2, mtu_probe = 3, mtu_echo = 4 };
-
-//     | number 8 | packet size 2 | seen address 4 | seen port 2 | zeros … |
-struct Probe {
-  static constexpr std::size_t kSize = 16;
-
-  ProbeKind kind = ProbeKind::heartbeat;
-  std::uint64_t number = 0;
-  // mtu_probe and mtu_echo: size of the outer IP packet of the probe, else 0. The probe is padded
-  // to it, the echo is not.
-  std::uint16_t packet_size = 0;
-  // echo and mtu_echo: where the datagram that is answered came from, as its receiver saw it.
-  Endpoint seen;
-
-  // `text` is all that was sealed. nullopt: not a probe, too short, or an unknown kind.
-  static std::optional<Probe> parse(ByteView text);
-  // Writes the inner header, the body and padding: all of `out`, at least kInnerSize + kSize bytes.
-  void write(ByteSpan out) const;
-  friend bool operator==(const Probe&, const Probe&) = default;
 };
 
 }  // namespace weft::swift
