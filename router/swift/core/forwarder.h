@@ -13,7 +13,6 @@
 #include "base/peer_name.h"
 #include "base/time_point.h"
 #include "router/swift/core/output.h"
-#include "router/swift/core/probe.h"
 #include "router/swift/core/spec.h"
 #include "router/swift/core/vnet_header.h"
 #include "router/swift/core/wire.h"

@@ -14,8 +14,8 @@
 #include "base/ip.h"
 #include "base/mac.h"
 #include "base/peer_name.h"
-#include "router/swift/core/probe.h"
 #include "router/swift/core/vnet_header.h"
+#include "router/swift/core/wire.h"
 
 namespace weft::swift {
 

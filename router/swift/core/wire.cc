@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "router/swift/core/wire.h"
 
+#include <algorithm>
+
 #include "base/ensure.h"
 
 namespace weft::swift {
@@ -55,7 +57,7 @@ std::optional<Inner> Inner::parse(ByteView text) {
   if (u8(text, 3) != 0) return std::nullopt;
   if (inner.partial_checksum && inner.type != InnerType::frame) return std::nullopt;
   if (inner.relayed && inner.type == InnerType::probe) return std::nullopt;
-  const bool bare = inner.type != InnerType::fragment && !inner.partial_checksum;
+  const bool bare = inner.type == InnerType::frame && !inner.partial_checksum;
   if (bare && (inner.a != 0 || inner.b != 0)) return std::nullopt;
   return inner;
 }
@@ -69,6 +71,38 @@ void Inner::write(ByteSpan out) const {
   out[1] = Byte{a};
   out[2] = Byte{b};
   out[3] = Byte{0};
+}
+
+std::optional<Probe> Probe::parse(ByteView text) {
+  const auto inner = Inner::parse(text);
+  if (!inner || inner->type != InnerType::probe || inner->b > 1) return std::nullopt;
+  if (inner->a < static_cast<std::uint8_t>(ProbeKind::heartbeat) ||
+      inner->a > static_cast<std::uint8_t>(ProbeKind::mtu_echo)) {
+    return std::nullopt;
+  }
+  Reader r(text.subspan(kInnerSize));
+  Probe probe{.kind = static_cast<ProbeKind>(inner->a),
+              .main_port = inner->b == 1,
+              .number = r.u64(),
+              .packet_size = r.u16()};
+  probe.seen.ip.value = r.u32();
+  probe.seen.port = r.u16();
+  if (r.failed()) return std::nullopt;
+  return probe;
+}
+
+void Probe::write(ByteSpan out) const {
+  ensure(out.size() >= kInnerSize + kSize, "swift: no room for a probe");
+  Inner{.type = InnerType::probe,
+        .a = static_cast<std::uint8_t>(kind),
+        .b = main_port ? std::uint8_t{1} : std::uint8_t{0}}
+      .write(out);
+  ByteSpan body = out.subspan(kInnerSize);
+  store_u64(body, number);
+  store_u16(body.subspan(8), packet_size);
+  store_u32(body.subspan(10), seen.ip.value);
+  store_u16(body.subspan(14), seen.port);
+  std::ranges::fill(body.subspan(kSize), Byte{0});
 }
 
 }  // namespace weft::swift

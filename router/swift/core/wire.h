@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "base/bytes.h"
+#include "base/ip.h"
 
 namespace weft::swift {
 
@@ -54,7 +55,7 @@ struct Inner {
   bool partial_checksum = false;
   bool relayed = false;  // the names follow
   // Of a frame with a partial checksum: its start and offset. Of a fragment: its index, and how
-  // many there are. Else 0.
+  // many there are. Of a probe: its kind, and 1 if from the main port. Else 0.
   std::uint8_t a = 0;
   std::uint8_t b = 0;
 
@@ -63,6 +64,31 @@ struct Inner {
   // `out` has at least kInnerSize bytes.
   void write(ByteSpan out) const;
   friend bool operator==(const Inner&, const Inner&) = default;
+};
+
+// heartbeat and mtu_probe ask, and are answered by echo and mtu_echo with the same number.
+enum class ProbeKind : std::uint8_t { heartbeat = 1, echo = 2, mtu_probe = 3, mtu_echo = 4 };
+
+//     | number 8 | packet size 2 | seen address 4 | seen port 2 | zeros … |
+struct Probe {
+  static constexpr std::size_t kSize = 16;
+
+  ProbeKind kind = ProbeKind::heartbeat;
+  // Sent from the port that we receive on, so that an answer to its source arrives whatever the
+  // path does to ports. Else from the port of the stream.
+  bool main_port = false;
+  std::uint64_t number = 0;
+  // mtu_probe and mtu_echo: size of the outer IP packet of the probe, else 0. The probe is padded
+  // to it, the echo is not.
+  std::uint16_t packet_size = 0;
+  // echo and mtu_echo: where the datagram that is answered came from, as its receiver saw it.
+  Endpoint seen;
+
+  // `text` is all that was sealed. nullopt: not a probe, too short, or an unknown kind.
+  static std::optional<Probe> parse(ByteView text);
+  // Writes the inner header, the body and padding: all of `out`, at least kInnerSize + kSize bytes.
+  void write(ByteSpan out) const;
+  friend bool operator==(const Probe&, const Probe&) = default;
 };
 
 }  // namespace weft::swift
