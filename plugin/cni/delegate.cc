@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/cni/delegate.h"
 
-#include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "base/json/json.h"
 #include "base/text.h"
 #include "router/process/child.h"
 

@@ -3,8 +3,7 @@
 
 #include <system_error>
 
-#include <nlohmann/json.hpp>
-
+#include "base/json/json.h"
 #include "plugin/cni/verbs.h"
 
 namespace weft::cni {

@@ -9,10 +9,10 @@
 #include <iterator>
 
 #include <fcntl.h>
-#include <nlohmann/json.hpp>
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/json/json.h"
 #include "plugin/cni/deadline.h"
 
 namespace weft::cni {

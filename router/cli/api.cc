@@ -3,8 +3,7 @@
 
 #include <cerrno>
 
-#include <nlohmann/json.hpp>
-
+#include "base/json/json.h"
 #include "base/text.h"
 #include "router/io/http_client.h"
 #include "router/io/http_text.h"

@@ -4,8 +4,8 @@
 #include <memory>
 
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
 
+#include "base/json/json.h"
 #include "base/text.h"
 #include "router/cli/api.h"
 #include "router/cli/command.h"

@@ -4,8 +4,7 @@
 #include <algorithm>
 #include <map>
 
-#include <nlohmann/json.hpp>
-
+#include "base/json/json.h"
 #include "router/cli/addresses.h"
 #include "router/cli/target.h"
 #include "router/linux/addr.h"

@@ -3,8 +3,8 @@
 #include <memory>
 
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
 
+#include "base/json/json.h"
 #include "router/cli/api.h"
 #include "router/cli/command.h"
 #include "router/io/http_text.h"

@@ -4,8 +4,7 @@
 #include <array>
 #include <limits>
 
-#include <nlohmann/json.hpp>
-
+#include "base/json/json.h"
 #include "base/text.h"
 #include "router/daemon/report_json.h"
 

@@ -3,8 +3,7 @@
 
 #include <array>
 
-#include <nlohmann/json.hpp>
-
+#include "base/json/json.h"
 #include "router/daemon/metrics.h"
 #include "router/daemon/report_json.h"
 #include "router/daemon/report_query.h"

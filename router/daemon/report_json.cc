@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "router/daemon/report_json.h"
 
-#include <nlohmann/json.hpp>
-
+#include "base/json/json.h"
 #include "router/daemon/ipam_words.h"
 #include "router/daemon/link_words.h"
 #include "router/daemon/words.h"
@@ -47,9 +46,9 @@ Json peers(const gossip::MeshStatus& mesh) {
                    {"UID", peer.uid.value},
                    {"ShortID", peer.short_id ? peer.short_id->value() : 0},
                    {"Version", peer.version},
-                   {"Connections", null_if_empty(std::move(connections))}});
+                   {"Connections", null_if_empty(connections)}});
   }
-  return null_if_empty(std::move(out));
+  return null_if_empty(out);
 }
 
 Json unicast_routes(const Snapshot& snapshot) {
@@ -57,7 +56,7 @@ Json unicast_routes(const Snapshot& snapshot) {
   for (const auto& [destination, via] : snapshot.unicast_routes) {
     out.push_back({{"Dest", destination.text()}, {"Via", via.text()}});
   }
-  return null_if_empty(std::move(out));
+  return null_if_empty(out);
 }
 
 Json broadcast_routes(const Snapshot& snapshot) {
@@ -66,9 +65,9 @@ Json broadcast_routes(const Snapshot& snapshot) {
     Json via = Json::array();
     for (PeerName hop : hops)
       via.push_back(hop.text());
-    out.push_back({{"Source", source.text()}, {"Via", null_if_empty(std::move(via))}});
+    out.push_back({{"Source", source.text()}, {"Via", null_if_empty(via)}});
   }
-  return null_if_empty(std::move(out));
+  return null_if_empty(out);
 }
 
 Json attributes(const LinkWords& words) {
@@ -93,7 +92,7 @@ Json connections(const Snapshot& snapshot) {
                    {"NickName", link.nickname},
                    {"Reason", words.reason}});
   }
-  return null_if_empty(std::move(out));
+  return null_if_empty(out);
 }
 
 Json overlay_diagnostics(const Snapshot& snapshot) {
@@ -122,7 +121,7 @@ Json macs(const Snapshot& snapshot) {
                    {"NickName", nickname == nicknames.end() ? "" : nickname->second},
                    {"LastSeen", rfc3339(snapshot.wall.wall(mac.last_seen))}});
   }
-  return null_if_empty(std::move(out));
+  return null_if_empty(out);
 }
 
 Json trusted_subnets(const gossip::MeshStatus& mesh) {
@@ -185,9 +184,9 @@ Json ipam(const ipam::AllocatorStatus& status) {
           {"RangeNumIPs", status.universe_size},
           {"ActiveIPs", status.active},
           {"DefaultSubnet", status.default_subnet},
-          {"Entries", null_if_empty(std::move(entries))},
-          {"PendingClaims", null_if_empty(std::move(claims))},
-          {"PendingAllocates", null_if_empty(std::move(allocates))}};
+          {"Entries", null_if_empty(entries)},
+          {"PendingClaims", null_if_empty(claims)},
+          {"PendingAllocates", null_if_empty(allocates)}};
 }
 
 Json connection_counts(const gossip::MeshStatus& mesh) {

@@ -3,8 +3,7 @@
 
 #include <optional>
 
-#include <nlohmann/json.hpp>
-
+#include "base/json/json.h"
 #include "base/text.h"
 #include "router/daemon/report_json.h"
 

@@ -34,7 +34,7 @@ Result<bool> write_sysctl(std::string_view path, std::string_view value) {
 Result<std::string> read_sysctl(std::string_view path) {
   UniqueFd fd(::open(file_of(path).c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return sys_error(errno, "cannot open a kernel setting");
-  std::array<char, kValueMax> value;
+  std::array<char, kValueMax> value{};
   const ssize_t n = ::read(fd.value(), value.data(), value.size());
   if (n < 0) return sys_error(errno, "cannot read a kernel setting");
   return std::string(trim({value.data(), static_cast<std::size_t>(n)}));

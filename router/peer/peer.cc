@@ -49,7 +49,7 @@ class Peer::Core final : public gossip::ChannelStates, public ipam::MeshView {
 
   // Carries effects between node and allocator until what is left concerns the outside only.
   void settle(TimePoint now, gossip::Effects& raised, PeerEffects& out);
-  void settle(TimePoint now, ipam::Effects& raised, PeerEffects& out);
+  void settle(TimePoint now, ipam::Effects& asked, PeerEffects& out);
 
  private:
   void handle(TimePoint now, gossip::ChannelMessage& message, gossip::Effects& raised,

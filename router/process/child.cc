@@ -59,6 +59,7 @@ struct Pipe {
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> out;
+  out.reserve(texts.size() + 1);
   for (std::string& text : texts)
     out.push_back(text.data());
   out.push_back(nullptr);
@@ -76,10 +77,11 @@ struct ExecPlan {
 };
 
 [[noreturn]] void exec_child(const ExecPlan& plan) {
-  if (plan.new_session)
+  if (plan.new_session) {
     ::setsid();
-  else
+  } else {
     ::setpgid(0, 0);
+  }
   if (plan.in >= 0) ::dup2(plan.in, STDIN_FILENO);
   if (plan.out >= 0) ::dup2(plan.out, STDOUT_FILENO);
   if (plan.err >= 0) ::dup2(plan.err, STDERR_FILENO);
@@ -165,13 +167,14 @@ class Conversation {
   }
 
   static void read_some(Fd& from, std::string& into) {
-    std::array<char, 16384> buffer;
+    std::array<char, 16384> buffer{};
     const ssize_t n = ::read(from.value(), buffer.data(), buffer.size());
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (n <= 0)
+    if (n <= 0) {
       from.close();
-    else
+    } else {
       into.append(buffer.data(), static_cast<std::size_t>(n));
+    }
   }
 
   const ChildSpec& spec_;

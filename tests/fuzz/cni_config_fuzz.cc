@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A network configuration on the plugin's stdin: whatever is accepted is within its limits, and a
 // result that was read is the same after it was written in any version that can hold it.
-#include <nlohmann/json.hpp>
 
 #include "base/ensure.h"
+#include "base/json/json.h"
 #include "plugin/cni/core/config.h"
 #include "plugin/cni/core/plan.h"
 #include "tests/fuzz/input.h"

@@ -12,9 +12,9 @@
 #include <string>
 
 #include <doctest/doctest.h>
-#include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
+#include "base/json/json.h"
 
 namespace weft::golden {
 

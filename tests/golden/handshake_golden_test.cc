@@ -67,7 +67,7 @@ void check_written(const Side& side, ByteView written) {
   REQUIRE(reader.rest().size() == frame.size());
   CHECK(reader.u32() == frame.size() - 4);
   auto body = to_bytes(reader.rest());
-  if (side.c["session_key"] != "") {
+  if (!side.c["session_key"].get<std::string>().empty()) {
     auto key = golden::hex(side.c["session_key"]);
     crypto::StreamBox box(
         crypto::SessionKey(crypto::Secret<32>(std::span<const Byte, 32>(key.data(), 32))),

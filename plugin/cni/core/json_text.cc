@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include <nlohmann/json.hpp>
+#include "base/json/json.h"
 
 namespace weft::cni {
 

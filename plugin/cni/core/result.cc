@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <climits>
 
-#include <nlohmann/json.hpp>
+#include "base/json/json.h"
 
 namespace weft::cni {
 

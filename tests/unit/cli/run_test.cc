@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Commands against a scripted daemon: texts, JSON, exit codes and what is asked.
-#include <nlohmann/json.hpp>
 
+#include "base/json/json.h"
 #include "fake_api.h"
 #include "router/cli/command.h"
 

@@ -3,8 +3,8 @@
 #include <map>
 
 #include <doctest/doctest.h>
-#include <nlohmann/json.hpp>
 
+#include "base/json/json.h"
 #include "plugin/cni/core/config.h"
 #include "plugin/cni/core/naming.h"
 #include "plugin/cni/core/plan.h"

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include <doctest/doctest.h>
-#include <nlohmann/json.hpp>
 
+#include "base/json/json.h"
 #include "plugin/cni/plugin.h"
 #include "router/io/http_server.h"
 

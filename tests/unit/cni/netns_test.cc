@@ -294,10 +294,11 @@ TEST_CASE("cni del: with the namespace gone, the daemon gone, or both, nothing s
     daemon.reset();
     // Somebody keeps the namespace alive, so the link would stay, too.
     const net::NetNs keeper = world.pod_ns.open();
-    if (with_path)
+    if (with_path) {
       world.pod_ns.remove();
-    else
+    } else {
       world.variables.erase("CNI_NETNS");
+    }
     CHECK(world.call("DEL", config("1.0.0")).exit_code == 0);
     CHECK(world.ports().empty());
     CHECK(world.files("attached").empty());

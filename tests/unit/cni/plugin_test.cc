@@ -153,9 +153,9 @@ TEST_CASE("cni ipam: the capability ips claims addresses, with the default subne
 
 TEST_CASE("cni ipam: ADD: each failure of the daemon has its code, and leaves nothing held") {
   struct Row {
-    const char* what;
+    const char* what = nullptr;
     std::optional<FakeDaemon::Script> script;  // none: no daemon
-    int code;
+    int code = 0;
   };
   const Row rows[] = {
       {"down", std::nullopt, 11},

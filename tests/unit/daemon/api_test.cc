@@ -2,8 +2,8 @@
 #include "router/daemon/api.h"
 
 #include <doctest/doctest.h>
-#include <nlohmann/json.hpp>
 
+#include "base/json/json.h"
 #include "tests/unit/daemon/fake_control.h"
 
 namespace weft::daemon {

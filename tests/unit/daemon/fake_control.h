@@ -20,9 +20,8 @@ class FakeControl final : public Control {
   FakeControl();
 
   Snapshot snapshot() const override { return seen; }
-  std::optional<std::string> connect(const std::vector<std::string>& targets,
-                                     bool replace) override;
-  void forget(const std::vector<std::string>& targets) override;
+  std::optional<std::string> connect(const std::vector<std::string>& wanted, bool replace) override;
+  void forget(const std::vector<std::string>& unwanted) override;
   std::optional<std::string> expose(Cidr address, bool skip_nat) override;
   std::optional<std::string> hide(Cidr address) override;
   bool ipam_enabled() const override { return ipam_on; }

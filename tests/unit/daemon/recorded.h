@@ -7,8 +7,7 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
+#include "base/json/json.h"
 #include "router/daemon/snapshot.h"
 
 namespace weft::daemon::recorded {

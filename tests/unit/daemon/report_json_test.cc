@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include <doctest/doctest.h>
-#include <nlohmann/json.hpp>
 
+#include "base/json/json.h"
 #include "tests/unit/daemon/fake_control.h"
 #include "tests/unit/daemon/recorded.h"
 

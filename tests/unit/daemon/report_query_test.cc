@@ -2,8 +2,8 @@
 #include "router/daemon/report_query.h"
 
 #include <doctest/doctest.h>
-#include <nlohmann/json.hpp>
 
+#include "base/json/json.h"
 #include "base/rng.h"
 
 namespace weft::daemon {
