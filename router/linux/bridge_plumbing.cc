@@ -6,29 +6,18 @@
 
 #include "router/linux/addr.h"
 #include "router/linux/bridge.h"
-#include "router/linux/ethtool.h"
+#include "router/linux/internal/capture_port.h"
+#include "router/linux/internal/find_optional.h"
 #include "router/linux/internal/settings.h"
-#include "router/linux/internal/sys_error.h"
 #include "router/linux/neighbour.h"
-#include "router/linux/veth.h"
+#include "router/linux/tap.h"
 
 namespace weft::linux_net {
 namespace {
 
-// Where Weave's fast data path had its end of the pair.
-constexpr std::string_view kWeaveDatapathEnd = "vethwe-datapath";
-constexpr Error kInconsistent{Errc::conflict, 0,
-                              "inconsistent bridge state: run 'weave reset' and start again"};
 constexpr Error kNotABridge{
     Errc::conflict, 0,
     "an interface with the bridge's name is no Linux bridge: run 'weave reset' and start again"};
-
-Result<std::optional<Link>> find_optional(Netlink& nl, std::string_view name) {
-  auto link = find_link(nl, name);
-  if (link) return std::optional<Link>(std::move(*link));
-  if (link.error().code == Errc::not_found) return std::optional<Link>();
-  return link.error();
-}
 
 Result<> adopt_or_create_bridge(Netlink& nl, const BridgeSpec& spec, BridgeState& state) {
   const auto found = find_optional(nl, spec.bridge);
@@ -50,58 +39,6 @@ Result<> adopt_or_create_bridge(Netlink& nl, const BridgeSpec& spec, BridgeState
   return set_link_mtu(nl, made->index, spec.mtu.value_or(spec.mtu_if_new));
 }
 
-// Is the pair that is there ours (true), one to replace (false), or a riddle?
-Result<bool> judge_pair(const Link& bridge_end, const std::optional<Link>& capture_end,
-                        const std::optional<Link>& datapath_end, IfIndex bridge) {
-  const auto is_peer = [&](const std::optional<Link>& other) {
-    return other && other->kind == "veth" && other->peer == bridge_end.index &&
-           bridge_end.peer == other->index;
-  };
-  if (bridge_end.kind != "veth" || bridge_end.peer_is_elsewhere) return kInconsistent;
-  if (bridge_end.master && bridge_end.master != bridge) return kInconsistent;
-  if (is_peer(capture_end)) return true;
-  if (!capture_end && is_peer(datapath_end)) return false;
-  return kInconsistent;
-}
-
-Result<> adopt_or_create_pair(Netlink& nl, IfIndex bridge, int mtu) {
-  const auto bridge_end = find_optional(nl, kBridgeEnd);
-  const auto capture_end = find_optional(nl, kCaptureEnd);
-  const auto datapath_end = find_optional(nl, kWeaveDatapathEnd);
-  for (const auto* found : {&bridge_end, &capture_end, &datapath_end}) {
-    if (!*found) return found->error();
-  }
-  if (*bridge_end) {
-    const auto ours = judge_pair(**bridge_end, *capture_end, *datapath_end, bridge);
-    if (!ours) return ours.error();
-    if (*ours) return {};
-    if (auto gone = delete_link(nl, (*bridge_end)->index); !gone) return gone;
-  } else if (*capture_end) {
-    return kInconsistent;
-  }
-  return create_veth(
-      nl, {.name = std::string(kBridgeEnd), .peer_name = std::string(kCaptureEnd), .mtu = mtu});
-}
-
-Result<> settle_pair(Netlink& nl, IfIndex bridge, int mtu) {
-  for (const std::string_view name : {kCaptureEnd, kBridgeEnd}) {
-    const auto link = find_link(nl, name);
-    if (!link) return link.error();
-    if (auto done = refuse_router_advertisements(name); !done) return done;
-    // The bridge's end thus segments and completes checksums for all pods before we capture. At
-    // the other end it lets libpcap size its ring's slots by the MTU instead of by 64 KiB.
-    if (auto done = set_offloads(name, kCaptureOffloads); !done) return done;
-    if (link->mtu != mtu) {
-      if (auto done = set_link_mtu(nl, link->index, mtu); !done) return done;
-    }
-    if (name == kBridgeEnd && link->master != bridge) {
-      if (auto done = set_link_master(nl, link->index, bridge); !done) return done;
-    }
-    if (auto done = set_link_up(nl, link->index); !done) return done;
-  }
-  return {};
-}
-
 Result<> settle_bridge(Netlink& nl, const BridgeSpec& spec, const Link& bridge) {
   // Set by hand, the MAC no longer follows the lowest of the ports'.
   if (spec.name.value() != 0 && bridge.mac != MacAddr::of(spec.name)) {
@@ -117,9 +54,8 @@ Result<BridgeState> build(Netlink& nl, const BridgeSpec& spec, BridgeState& stat
   if (auto done = adopt_or_create_bridge(nl, spec, state); !done) return done.error();
   const auto bridge = find_link(nl, state.bridge.index);
   if (!bridge) return bridge.error();
-  if (auto done = adopt_or_create_pair(nl, bridge->index, bridge->mtu); !done) return done.error();
   if (auto done = settle_bridge(nl, spec, *bridge); !done) return done.error();
-  if (auto done = settle_pair(nl, bridge->index, bridge->mtu); !done) return done.error();
+  if (auto done = settle_capture_port(nl, spec.capture, *bridge); !done) return done.error();
   const auto settled = find_link(nl, bridge->index);
   if (!settled) return settled.error();
   state.bridge = *settled;
@@ -129,8 +65,9 @@ Result<BridgeState> build(Netlink& nl, const BridgeSpec& spec, BridgeState& stat
   return state;
 }
 
-// Host ends of pods, of `weave attach` and of the Docker plug-in, and the pair itself.
+// Host ends of pods, of `weave attach` and of the Docker plug-in, the pair and the TAP device.
 bool made_for_pods(const Link& link) {
+  if (link.kind == "tun" && link.name == kTapEnd) return true;
   constexpr std::array kPrefixes{std::string_view("vethwe"), std::string_view("vethwl")};
   return link.kind == "veth" &&
          std::any_of(kPrefixes.begin(), kPrefixes.end(),
