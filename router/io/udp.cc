@@ -5,10 +5,12 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <linux/sock_diag.h>
 #include <netinet/ip.h>
+#include <netinet/udp.h>
 #include <sys/socket.h>
 
 #include "base/ensure.h"
@@ -62,13 +64,28 @@ struct SendBatch {
   }
 };
 
+// Room for one control message that says of what size the datagrams were that the kernel joined.
+struct alignas(cmsghdr) SizeControl {
+  std::array<char, CMSG_SPACE(sizeof(int))> bytes;
+};
+
+// Of what size the joined datagrams of a message are; all of it if nothing was joined.
+std::size_t datagram_size(msghdr& header, std::size_t size) {
+  const cmsghdr* cmsg = CMSG_FIRSTHDR(&header);
+  if (cmsg == nullptr || cmsg->cmsg_level != SOL_UDP || cmsg->cmsg_type != UDP_GRO) return size;
+  int each = 0;
+  std::memcpy(&each, CMSG_DATA(cmsg), sizeof each);
+  return each > 0 ? static_cast<std::size_t>(each) : size;
+}
+
 // One recvmmsg call's arguments, and what came. Its 4 MB are touched only as far as datagrams are
 // long, so mostly a page for each.
 struct ReceiveBatch {
   std::array<mmsghdr, kBatch> messages;
   std::array<iovec, kBatch> parts;
   std::array<sockaddr_in, kBatch> from;
-  std::array<ReceivedDatagram, kBatch> datagrams;
+  std::array<SizeControl, kBatch> control;
+  std::vector<ReceivedDatagram> datagrams;
   std::unique_ptr<std::byte[]> bytes{new std::byte[kBatch * kDatagramMax]};
 
   void prepare() {
@@ -79,7 +96,23 @@ struct ReceiveBatch {
       messages[i].msg_hdr.msg_namelen = sizeof from[i];
       messages[i].msg_hdr.msg_iov = &parts[i];
       messages[i].msg_hdr.msg_iovlen = 1;
+      messages[i].msg_hdr.msg_control = control[i].bytes.data();
+      messages[i].msg_hdr.msg_controllen = control[i].bytes.size();
     }
+  }
+
+  // Takes joined datagrams apart again.
+  void split(std::size_t i) {
+    const std::size_t size = messages[i].msg_len;
+    const ByteSpan all(bytes.get() + i * kDatagramMax, size);
+    const std::size_t each = datagram_size(messages[i].msg_hdr, size);
+    const Endpoint sender = to_endpoint(from[i]);
+    std::size_t at = 0;
+    do {
+      const std::size_t length = std::min(each, size - at);
+      datagrams.push_back({.from = sender, .bytes = all.subspan(at, length)});
+      at += length;
+    } while (at < size);
   }
 };
 
@@ -120,14 +153,13 @@ struct UdpSocket::State : std::enable_shared_from_this<State> {
   }
 
   void hand_over(std::size_t n) {
+    incoming.datagrams.clear();
     for (std::size_t i = 0; i < n; ++i) {
-      const std::size_t size = incoming.messages[i].msg_len;
-      incoming.datagrams[i] = {.from = to_endpoint(incoming.from[i]),
-                               .bytes = ByteSpan(incoming.bytes.get() + i * kDatagramMax, size)};
-      counters.received_bytes += size;
+      counters.received_bytes += incoming.messages[i].msg_len;
+      incoming.split(i);
     }
-    counters.received += n;
-    on_batch(std::span(incoming.datagrams).first(n));
+    counters.received += incoming.datagrams.size();
+    on_batch(incoming.datagrams);
   }
 
   // The kernel decides by this setting at the moment of sending.
@@ -191,6 +223,8 @@ Result<std::unique_ptr<UdpSocket>> UdpSocket::open(EventLoop& loop, Endpoint at)
   auto fd = open_socket(SOCK_DGRAM);
   if (!fd) return fd.error();
   set_option(fd->value(), IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+  // Datagrams of a train then come in one piece. Where the kernel cannot, they come singly.
+  set_option(fd->value(), SOL_UDP, UDP_GRO, 1);
   enlarge_buffers(fd->value());
   if (auto bound = bind_socket(fd->value(), at); !bound) return bound.error();
   return std::make_unique<UdpSocket>(std::make_shared<State>(loop.context(), std::move(*fd)));
@@ -217,6 +251,10 @@ void UdpSocket::send(std::span<const OutgoingDatagram> batch, const OnTooBig& on
 
 Endpoint UdpSocket::endpoint() const {
   return state_->endpoint;
+}
+
+int UdpSocket::fd() const {
+  return state_->fd();
 }
 
 const UdpCounters& UdpSocket::counters() const {

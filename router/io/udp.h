@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The overlays' UDP socket: one IPv4 port, read and written in batches. One socket serves both
 // kinds of datagram, with and without "don't fragment": the kernel looks at the socket's setting
-// at the moment of sending, and only this thread sends.
+// at the moment of sending, and only this thread sends. Equal datagrams that follow one another are
+// fetched from the kernel in one piece (UDP_GRO) and taken apart here.
 #pragma once
 
 #include <cstdint>
@@ -53,6 +54,8 @@ class UdpSocket {
   void start(OnBatch on_batch);
   void send(std::span<const OutgoingDatagram> batch, const OnTooBig& on_too_big);
   Endpoint endpoint() const;
+  // For options that concern a group of sockets on one port. Stays this object's.
+  int fd() const;
   const UdpCounters& counters() const;
 
   struct State;

@@ -3,6 +3,9 @@
 
 #include <vector>
 
+#include <netinet/udp.h>
+#include <sys/socket.h>
+
 #include "io_test.h"
 
 using namespace weft;
@@ -44,6 +47,25 @@ TEST_CASE("udp: batch: many datagrams of all sizes and both kinds arrive whole a
   CHECK(from->counters().sent == data.size());
   CHECK(to.socket->counters().received == data.size());
   CHECK(to.socket->counters().received_bytes == from->counters().sent_bytes);
+}
+
+TEST_CASE("udp: train: datagrams that come joined are handed out singly, the last one shorter") {
+  EventLoop loop;
+  Receiver to(loop);
+  auto from = UdpSocket::open(loop, kAnyPort).value();
+  const int each = 1000;
+  REQUIRE(::setsockopt(from->fd(), SOL_UDP, UDP_SEGMENT, &each, sizeof each) == 0);
+  const Bytes train = pattern(10'300);
+  const std::vector<OutgoingDatagram> batch{
+      {.to = to.socket->endpoint(), .from = {}, .df = false, .bytes = train}};
+  from->send(batch, {});
+  CHECK(run_until(loop, [&] { return to.got.size() == 11; }));
+  for (std::size_t i = 0; i < to.got.size(); ++i) {
+    const ByteView expected = ByteView(train).subspan(i * 1000, i < 10 ? 1000 : 300);
+    CHECK(to.got[i].second == to_bytes(expected));
+  }
+  CHECK(to.socket->counters().received == 11);
+  CHECK(to.socket->counters().received_bytes == train.size());
 }
 
 TEST_CASE("udp: source: a datagram leaves from the address asked for") {
