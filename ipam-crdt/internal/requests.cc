@@ -226,7 +226,7 @@ Result<> Allocator::Core::release(std::string_view ident) {
 
 Result<> Allocator::Core::release(std::string_view ident, Ipv4Addr addr) {
   std::string holder = filed_under(ident, addr);
-  if (!owned_.find(holder, {addr, addr + 1})) {
+  if (const std::string* found = owned_.holder(addr); found == nullptr || *found != holder) {
     return refused({.code = Errc::not_found, .what = "address not found"},
                    "Free: address " + addr.text() + " not found for " + std::string(ident));
   }
