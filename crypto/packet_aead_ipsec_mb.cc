@@ -34,12 +34,12 @@ class Gcm final : public PacketAead {
   explicit Gcm(const Secret<32>& key) { IMB_AES256_GCM_PRE(manager(), key.reveal().data(), &key_); }
   ~Gcm() override { sodium_memzero(&key_, sizeof key_); }
 
-  void seal(const AeadNonce& nonce, ByteView aad, ByteSpan box) const override {
+  using PacketAead::seal;
+  void seal(const AeadNonce& nonce, ByteView aad, ByteView text, ByteSpan box) const override {
     gcm_context_data context{};
-    auto* text = reinterpret_cast<std::uint8_t*>(box.data());
-    std::size_t size = box.size() - kAeadTagSize;
-    IMB_AES256_GCM_ENC(manager(), &key_, &context, text, text, size, iv(nonce), bytes(aad),
-                       aad.size(), text + size, kAeadTagSize);
+    auto* out = reinterpret_cast<std::uint8_t*>(box.data());
+    IMB_AES256_GCM_ENC(manager(), &key_, &context, out, bytes(text), text.size(), iv(nonce),
+                       bytes(aad), aad.size(), out + text.size(), kAeadTagSize);
   }
 
   bool open(const AeadNonce& nonce, ByteView aad, ByteSpan box) const override {

@@ -14,11 +14,11 @@ class SodiumGcm final : public PacketAead {
   }
   ~SodiumGcm() override { sodium_memzero(&key_, sizeof key_); }
 
-  void seal(const AeadNonce& nonce, ByteView aad, ByteSpan box) const override {
-    unsigned char* text = out(box.data());
-    std::size_t size = box.size() - kAeadTagSize;
-    crypto_aead_aes256gcm_encrypt_detached_afternm(text, text + size, nullptr, text, size,
-                                                   in(aad.data()), aad.size(), nullptr,
+  using PacketAead::seal;
+  void seal(const AeadNonce& nonce, ByteView aad, ByteView text, ByteSpan box) const override {
+    unsigned char* to = out(box.data());
+    crypto_aead_aes256gcm_encrypt_detached_afternm(to, to + text.size(), nullptr, in(text.data()),
+                                                   text.size(), in(aad.data()), aad.size(), nullptr,
                                                    in(nonce.data()), &key_);
   }
   bool open(const AeadNonce& nonce, ByteView aad, ByteSpan box) const override {
@@ -38,12 +38,12 @@ class SodiumChaCha final : public PacketAead {
  public:
   explicit SodiumChaCha(const Secret<32>& key) : key_(key.clone()) {}
 
-  void seal(const AeadNonce& nonce, ByteView aad, ByteSpan box) const override {
-    unsigned char* text = out(box.data());
-    std::size_t size = box.size() - kAeadTagSize;
-    crypto_aead_chacha20poly1305_ietf_encrypt_detached(text, text + size, nullptr, text, size,
-                                                       in(aad.data()), aad.size(), nullptr,
-                                                       in(nonce.data()), in(key_.reveal().data()));
+  using PacketAead::seal;
+  void seal(const AeadNonce& nonce, ByteView aad, ByteView text, ByteSpan box) const override {
+    unsigned char* to = out(box.data());
+    crypto_aead_chacha20poly1305_ietf_encrypt_detached(
+        to, to + text.size(), nullptr, in(text.data()), text.size(), in(aad.data()), aad.size(),
+        nullptr, in(nonce.data()), in(key_.reveal().data()));
   }
   bool open(const AeadNonce& nonce, ByteView aad, ByteSpan box) const override {
     if (box.size() < kAeadTagSize) return false;

@@ -9,8 +9,13 @@ namespace {
 // 01:80:c2:00:00:00, the bridge group address of IEEE 802.1D.
 constexpr MacAddr kSpanningTree{0x0180c2000000U};
 
-Verdict dropped(Drop why) {
-  return {.drop = why};
+Verdict dropped(Drop why, bool learnt = false) {
+  return {.drop = why, .learnt = learnt};
+}
+
+bool is_news(const MacTable::Learning& learning) {
+  return learning.refreshed || learning.outcome == MacTable::Outcome::learnt ||
+         learning.outcome == MacTable::Outcome::moved;
 }
 
 // A multicast source is no address of anybody; learnt, it would draw everybody's multicasts.
@@ -34,11 +39,12 @@ Verdict Forwarding::on_captured(TimePoint now, ByteView frame) {
   if (learning.outcome == MacTable::Outcome::conflict) {
     return {.drop = Drop::mac_conflict, .conflicting = learning.previous};
   }
-  if (destination == kSpanningTree) return dropped(Drop::spanning_tree);
+  const bool learnt = is_news(learning);
+  if (destination == kSpanningTree) return dropped(Drop::spanning_tree, learnt);
   const auto peer = macs_.find(destination);
-  if (!peer) return {.flood = true, .source = us_};
-  if (*peer == us_) return dropped(Drop::local);
-  return {.relay = true, .source = us_, .destination = *peer};
+  if (!peer) return {.learnt = learnt, .flood = true, .source = us_};
+  if (*peer == us_) return dropped(Drop::local, learnt);
+  return {.learnt = learnt, .relay = true, .source = us_, .destination = *peer};
 }
 
 Verdict Forwarding::on_received(TimePoint now, const Names& names, ByteView frame) {
@@ -50,9 +56,10 @@ Verdict Forwarding::on_received(TimePoint now, const Names& names, ByteView fram
   if (names.destination != us_) {
     return {.relay = true, .source = names.source, .destination = names.destination};
   }
-  macs_.add_forced(now, packet::source_mac(frame), names.source);
+  const auto learning = macs_.add_forced(now, packet::source_mac(frame), names.source);
   const auto peer = macs_.find(packet::destination_mac(frame));
-  return {.inject = true, .flood = peer != us_, .source = names.source};
+  return {
+      .learnt = is_news(learning), .inject = true, .flood = peer != us_, .source = names.source};
 }
 
 }  // namespace weft::overlay

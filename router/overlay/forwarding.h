@@ -26,9 +26,11 @@ enum class Drop : std::uint8_t {
 struct Verdict {
   Drop drop = Drop::none;
   PeerName conflicting;  // with mac_conflict: the peer that has the MAC
-  bool inject = false;   // into our bridge
-  bool relay = false;    // (source, destination) to the next hop
-  bool flood = false;    // (source, each next hop) along the broadcast tree of `source`
+  // The MAC table has news of the frame's source: new, moved, or heard of again after a while.
+  bool learnt = false;
+  bool inject = false;  // into our bridge
+  bool relay = false;   // (source, destination) to the next hop
+  bool flood = false;   // (source, each next hop) along the broadcast tree of `source`
   PeerName source;
   PeerName destination;  // with relay
 };

@@ -22,25 +22,23 @@ MacTable::Learning MacTable::insert(Position at, Entry entry, std::size_t limit)
   return {.outcome = Outcome::learnt};
 }
 
-void MacTable::refresh(TimePoint now, Entry& entry) {
-  if (now - entry.last_seen > kRefreshInterval) entry.last_seen = now;
+MacTable::Learning MacTable::refresh(TimePoint now, Entry& entry) {
+  if (now - entry.last_seen <= kRefreshInterval) return {};
+  entry.last_seen = now;
+  return {.refreshed = true};
 }
 
 MacTable::Learning MacTable::add(TimePoint now, MacAddr mac, PeerName peer) {
   const auto at = position(mac);
   if (at == entries_.end() || at->mac != mac) return insert(at, {mac, peer, now}, kMacsMax);
   if (at->peer != peer) return {.outcome = Outcome::conflict, .previous = at->peer};
-  refresh(now, *at);
-  return {};
+  return refresh(now, *at);
 }
 
 MacTable::Learning MacTable::add_forced(TimePoint now, MacAddr mac, PeerName peer) {
   const auto at = position(mac);
   if (at == entries_.end() || at->mac != mac) return insert(at, {mac, peer, now}, kRemoteMacsMax);
-  if (at->peer == peer) {
-    refresh(now, *at);
-    return {};
-  }
+  if (at->peer == peer) return refresh(now, *at);
   const PeerName previous = at->peer;
   at->peer = peer;
   at->last_seen = now;

@@ -34,7 +34,8 @@ class MacTable {
   enum class Outcome { known, learnt, moved, conflict, full };
   struct Learning {
     Outcome outcome = Outcome::known;
-    PeerName previous;  // for moved and conflict: the peer that had it
+    PeerName previous;       // for moved and conflict: the peer that had it
+    bool refreshed = false;  // for known: its age starts anew
   };
 
   // Local capture: a MAC of another peer is a conflict and stays where it is.
@@ -55,7 +56,7 @@ class MacTable {
   using Position = std::vector<Entry>::iterator;
   Position position(MacAddr mac);
   Learning insert(Position at, Entry entry, std::size_t limit);
-  static void refresh(TimePoint now, Entry& entry);
+  static Learning refresh(TimePoint now, Entry& entry);
 
   std::vector<Entry> entries_;
   TimePoint next_sweep_;

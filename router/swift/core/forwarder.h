@@ -73,7 +73,7 @@ class Forwarder {
 
   // Between batches: after flush(), before the next input. What the new Spec does not name is
   // gone, keys wiped; what it keeps goes on counting where it was.
-  void apply(std::shared_ptr<const Spec> spec);
+  void apply(const Spec& spec);
   // What other workers and sleeve learnt; and a peer that left the mesh.
   void learn(TimePoint now, MacAddr mac, PeerName peer);
   void forget(PeerName peer);

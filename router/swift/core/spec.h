@@ -36,7 +36,7 @@ struct TunnelSpec {
   PeerName peer;
   std::uint32_t index = 0;       // chosen by us, random: what the peer writes in datagrams to us
   std::uint32_t peer_index = 0;  // chosen by the peer: what we write
-  Endpoint remote;
+  Endpoint remote;  // port 0: not known yet, nothing can be sent
   Ipv4Addr local;
   int path_mtu = 1500;  // the largest outer IP packet, in bytes
   // A tunnel that is encrypted never sends nor takes a plain datagram, keys or no keys.
@@ -52,6 +52,8 @@ struct TunnelSpec {
 };
 
 struct Spec {
+  // Grows with every Spec, so that whoever carries it out can say how far that has come.
+  std::uint64_t version = 0;
   std::vector<TunnelSpec> tunnels;
   // What overlay::ForwardTable::assign takes: strict routes.
   std::map<PeerName, PeerName> unicast;                      // destination → neighbour

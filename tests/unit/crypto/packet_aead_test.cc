@@ -55,6 +55,29 @@ TEST_CASE("packet aead: providers: they agree on every size and open each other'
   }
 }
 
+TEST_CASE(
+    "packet aead: sealing: from elsewhere gives the same box as in place, and spares the text") {
+  SeededRng rng(5);
+  for (AeadChoice choice : usable_aeads()) {
+    const Secret<32> key = random_key(rng);
+    const auto aead = make_packet_aead(choice.cipher, choice.provider, key);
+    for (unsigned size : {0U, 1U, 63U, 64U, 1400U, 9000U}) {
+      Bytes text(size), aad(16);
+      AeadNonce nonce{};
+      rng.fill(text);
+      rng.fill(aad);
+      const Bytes before = text;
+      Bytes in_place = text;
+      in_place.resize(size + kAeadTagSize);
+      aead->seal(nonce, aad, in_place);
+      Bytes elsewhere(size + kAeadTagSize);
+      aead->seal(nonce, aad, text, elsewhere);
+      CHECK(elsewhere == in_place);
+      CHECK(text == before);
+    }
+  }
+}
+
 TEST_CASE("packet aead: forgery: a change of text, tag, header, nonce or length does not open") {
   SeededRng rng(4);
   for (AeadChoice choice : usable_aeads()) {

@@ -124,7 +124,8 @@ TEST_CASE("overlay: MAC table: behaves as a map with ages, whatever happens") {
       model[m] = {p, now};
     } else if (known->second.peer == p) {
       CHECK(learning.outcome == MacTable::Outcome::known);
-      if (now - known->second.seen > 1min) known->second.seen = now;
+      CHECK(learning.refreshed == (now - known->second.seen > 1min));
+      if (learning.refreshed) known->second.seen = now;
     } else if (forced) {
       CHECK(learning.outcome == MacTable::Outcome::moved);
       CHECK(learning.previous == known->second.peer);
@@ -209,6 +210,21 @@ TEST_CASE("overlay: forwarding: frames that would harm are dropped, each for its
   CHECK(f.on_received(now, {other, us, us}, frame(mac(1), mac(2))).drop == Drop::looped);
   CHECK(f.on_received(now, {other, peer(9), us}, frame(mac(1), mac(2))).drop ==
         Drop::unknown_source);
+}
+
+TEST_CASE("overlay: forwarding: a verdict says when there is news of the frame's source") {
+  const PeerName us = peer(1), other = peer(2), third = peer(3);
+  Forwarding f(us);
+  f.routes().assign({{other, other}, {third, other}}, {});
+  TimePoint now{1h};
+  CHECK(f.on_captured(now, frame(mac(9), mac(1))).learnt);
+  CHECK_FALSE(f.on_captured(now, frame(mac(9), mac(1))).learnt);
+  CHECK(f.on_received(now, {other, other, us}, frame(mac(1), mac(2))).learnt);
+  CHECK_FALSE(f.on_received(now, {other, other, us}, frame(mac(1), mac(2))).learnt);
+  CHECK(f.on_received(now, {other, third, us}, frame(mac(1), mac(2))).learnt);
+  now += 2min;
+  CHECK(f.on_captured(now, frame(mac(1), mac(1))).learnt);
+  CHECK(f.on_received(now, {other, third, us}, frame(mac(1), mac(2))).learnt);
 }
 
 TEST_CASE("overlay: log limiter: one line a minute that says how often") {

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// The way of a datagram in: opened where it lies, then injected from there, passed on, or both.
+#include <algorithm>
+#include <cstring>
+
+#include "router/swift/core/internal/core.h"
+#include "router/swift/core/internal/fields.h"
+
+namespace weft::swift {
+
+void Forwarder::Core::on_datagram(TimePoint now, Endpoint from, ByteSpan datagram, Output& out) {
+  const auto outer = Outer::parse(datagram);
+  if (!outer) {
+    ++(datagram.size() < kOuterSize ? counters_.dropped_truncated : counters_.dropped_malformed);
+    return;
+  }
+  Channel* channel = channels_.find(outer->index);
+  if (channel == nullptr) {
+    ++counters_.dropped_foreign_index;
+    return;
+  }
+  // Its window is another worker's; here a replay would pass.
+  if (outer->stream % config_.workers != config_.stream) {
+    ++counters_.dropped_foreign_stream;
+    return;
+  }
+  const Opened opened = channel->open(from, *outer, datagram, out);
+  if (opened != Opened::ok) {
+    count(opened);
+    return;
+  }
+  ++counters_.received_datagrams;
+  counters_.received_bytes += datagram.size();
+  on_text(now, from, *outer, *channel, datagram, out);
+}
+
+void Forwarder::Core::count(Opened why) {
+  switch (why) {
+    case Opened::ok:
+      return;
+    case Opened::truncated:
+      ++counters_.dropped_truncated;
+      return;
+    case Opened::wrong_kind:
+      ++counters_.dropped_wrong_kind;
+      return;
+    case Opened::stale_epoch:
+      ++counters_.dropped_stale_epoch;
+      return;
+    case Opened::replayed:
+      ++counters_.dropped_replayed;
+      return;
+    case Opened::tampered:
+      ++counters_.dropped_tampered;
+      return;
+  }
+}
+
+void Forwarder::Core::on_text(TimePoint now, Endpoint from, const Outer& outer, Channel& channel,
+                              ByteSpan datagram, Output& out) {
+  const std::size_t tag = outer.kind == Kind::sealed ? kTagSize : 0;
+  const ByteSpan text = datagram.subspan(kOuterSize, datagram.size() - kOuterSize - tag);
+  const auto inner = Inner::parse(text);
+  const std::size_t prefix = inner && inner->relayed ? kPrefixMax : kInnerSize;
+  if (!inner || text.size() < prefix) {
+    ++counters_.dropped_malformed;
+    return;
+  }
+  if (inner->type == InnerType::probe) {
+    const auto probe = Probe::parse(text);
+    if (!probe) {
+      ++counters_.dropped_malformed;
+      return;
+    }
+    out.events.emplace_back(ProbeReceived{
+        .tunnel = channel.index(), .stream = outer.stream, .from = from, .probe = *probe});
+    return;
+  }
+  overlay::Forwarding::Names names{
+      .sender = channel.peer(), .source = channel.peer(), .destination = config_.us};
+  if (inner->relayed) {
+    names.source = PeerName::from_u48(fields::u48(text.data() + kInnerSize));
+    names.destination = PeerName::from_u48(fields::u48(text.data() + kInnerSize + kNamesSize / 2));
+  }
+  if (inner->type == InnerType::fragment) {
+    on_fragment(now, channel,
+                {.tunnel = channel.index(),
+                 .epoch = outer.epoch,
+                 .stream = outer.stream,
+                 .first_counter = outer.counter - inner->a,
+                 .index = inner->a,
+                 .count = inner->b,
+                 .source = names.source,
+                 .destination = names.destination,
+                 .bytes = text.subspan(prefix)},
+                out);
+    return;
+  }
+  // The prefix of whoever passes it on may be longer than ours; the outer header is not needed any
+  // more.
+  const std::size_t frame_at = kOuterSize + prefix;
+  const Segment segment{
+      .room = datagram.subspan(frame_at - kPrefixMax, text.size() - prefix + kPrefixMax),
+      .partial_checksum = inner->partial_checksum,
+      .checksum_start = inner->partial_checksum ? inner->a : std::uint8_t{0},
+      .checksum_offset = inner->partial_checksum ? inner->b : std::uint8_t{0}};
+  const std::size_t checksum_end = std::size_t{inner->a} + inner->b + 2;
+  if (inner->partial_checksum && checksum_end > segment.frame().size()) {
+    ++counters_.dropped_malformed;
+    return;
+  }
+  on_frame(now, channel, names, segment, out);
+}
+
+void Forwarder::Core::on_fragment(TimePoint now, const Channel& channel, const Fragment& fragment,
+                                  Output& out) {
+  const auto joined = fragments_.add(now, fragment);
+  counters_.dropped_fragments += fragments_.take_dropped();
+  if (!joined) return;
+  on_frame(now, channel,
+           {.sender = channel.peer(), .source = joined->source, .destination = joined->destination},
+           whole(joined->frame, out), out);
+}
+
+bool Forwarder::Core::repeats_last(TimePoint now, const Channel& channel,
+                                   const overlay::Forwarding::Names& names,
+                                   const Byte* macs) const {
+  return last_.from == &channel && last_.now == now && last_.source == names.source &&
+         last_.destination == names.destination &&
+         std::memcmp(last_.macs.data(), macs, last_.macs.size()) == 0;
+}
+
+void Forwarder::Core::on_frame(TimePoint now, const Channel& channel,
+                               const overlay::Forwarding::Names& names, const Segment& segment,
+                               Output& out) {
+  const ByteSpan frame = segment.frame();
+  const bool has_macs = frame.size() >= packet::kEthernetHeaderSize;
+  if (has_macs && repeats_last(now, channel, names, frame.data())) {
+    inject(segment, out);
+    return;
+  }
+  const auto verdict = forwarding_.on_received(now, names, frame);
+  note(verdict, frame, out);
+  // Whatever was learnt may have moved the destination of the last one.
+  last_ = {};
+  if (verdict.drop != overlay::Drop::none) return;
+  if (verdict.relay || verdict.flood) {
+    const Passage passage{.source = verdict.source,
+                          .destination = verdict.destination,
+                          .flood = verdict.flood,
+                          .from = &channel};
+    choose_legs(passage, out);
+    carry(segment, passage, out);
+  }
+  if (verdict.inject) {
+    if (!verdict.flood) {
+      last_ = {
+          .from = &channel, .source = names.source, .destination = names.destination, .now = now};
+      std::memcpy(last_.macs.data(), frame.data(), last_.macs.size());
+    }
+    inject(segment, out);
+  }
+  return_answer(now, out);
+}
+
+void Forwarder::Core::inject(const Segment& segment, Output& out) {
+  ++counters_.injected_segments;
+  const std::size_t first = out.injections.size();
+  coalescer_.add(segment, out);
+  count_injected(first, out);
+}
+
+void Forwarder::Core::count_injected(std::size_t first, const Output& out) {
+  for (std::size_t i = first; i < out.injections.size(); ++i) {
+    ++counters_.injected_frames;
+    counters_.injected_bytes += out.injections[i].size;
+  }
+}
+
+}  // namespace weft::swift
