@@ -116,7 +116,7 @@ class Merge {
   bool decide() {
     RingEntry& mine = mine_[i_];
     const RingEntry& theirs = theirs_.entries[j_];
-    if (mine.version == theirs.version) return mine.peer == theirs.peer ? keep() : break_tie();
+    if (mine.version == theirs.version) return mine.peer == theirs.peer ? agree() : break_tie();
     if (mine.version > theirs.version) return keep();
     if (mine.peer != ring_.self()) return yield();
     if (theirs.peer == ring_.self()) return lift();
@@ -130,6 +130,15 @@ class Merge {
     take_mine();
     ++j_;
     return true;
+  }
+
+  // One version of ours with two free counts: an older disk of ours, or a host that uses our name,
+  // has said it too. Others keep what they heard first, so only a higher version ends that.
+  bool agree() {
+    const RingEntry& mine = mine_[i_];
+    if (mine.peer != ring_.self() || mine.free == theirs_.entries[j_].free) return keep();
+    previous_ = mine.peer;
+    return lift();
   }
 
   bool yield() {

@@ -1,179 +1,194 @@
 // SPDX-License-Identifier: Apache-2.0
+// The life of simulated hosts: time, starts and ends, and how their effects are carried out.
 #include "tests/sim/world.h"
 
 #include <algorithm>
 
-#include "base/text.h"
+#include "ipam-crdt/ring_wire.h"
+#include "tests/sim/route_reference.h"
 
 namespace weft::sim {
+namespace {
 
-struct World::Pipe {
-  End ends[2];
-  bool open = true;
-  TimePoint last_arrival[2];  // towards each end: a stream keeps its order
-  int ready = 0;
-};
+// Deadlines that one event may leave due at the same moment, of all hosts together.
+constexpr std::size_t kTurnsAtOnceMax = 10'000;
 
-World::World(const WorldOptions& options) : options_(options), rng_(options.seed) {
-  hosts_.resize(options.hosts);
+std::optional<ipam::RingData> ring_of(const ipam::StoredAllocator& disk) {
+  if (!disk.ring) return std::nullopt;
+  auto ring = ipam::parse_ring(*disk.ring);
+  if (!ring || ring->entries.empty()) return std::nullopt;  // no ring yet: only a promise
+  return *ring;
+}
+
+std::string target_of(HostId host) {
+  return Network::address_of(host).text();
+}
+
+}  // namespace
+
+World::World(const WorldOptions& options)
+    : options_(options),
+      rng_(options.seed),
+      timeline_(options.story),
+      ledger_(range().range(), options.hosts),
+      hosts_(options.hosts),
+      network_({.hosts = options.hosts,
+                .latency_max = options.latency_max,
+                .bytes_per_second = options.bytes_per_second},
+               timeline_, rng_, *this) {
+  std::size_t told = options.targets == 0 ? options.hosts : options.targets;
   for (HostId id = 0; id < options.hosts; ++id) {
-    hosts_[id].name = *PeerName::make(0x7a0000000000 + id + 1);
-    hosts_[id].address = {0x0a630001 + static_cast<std::uint32_t>(id)};
-    for (HostId other = 0; other < options.hosts; ++other) {
-      if (other != id) hosts_[id].disk_targets.push_back("10.99.0." + std::to_string(other + 1));
+    new_name(id);
+    first_names_.push_back(hosts_[id].name);
+    hosts_[id].nickname = "h" + std::to_string(id + 1);
+    for (HostId other = 0; other < told; ++other) {
+      if (other != id) hosts_[id].disk.targets.push_back(target_of(other));
     }
-    start(id);
   }
+  for (HostId id = 0; id + options.late < options.hosts; ++id)
+    start(id);
 }
 
 World::~World() = default;
 
+void World::new_name(HostId id) {
+  // Names are not in the order of hosts: ties are broken by name.
+  std::uint64_t number = ++last_name_;
+  hosts_[id].name =
+      PeerName::from_u48(0x7a0000000000 + ((number * 0x9e3779b1) & 0xffff) * 0x10000 + number);
+  ledger_.born(hosts_[id].name);
+}
+
+peer::PeerConfig World::config_of(HostId id) {
+  Host& host = hosts_[id];
+  PeerUid uid{rng_.next() | 1};
+  ipam::InitMode init = ipam::InitConsensus{.peer_count = options_.hosts - options_.observers};
+  if (options_.seeds != 0) {
+    init = ipam::InitSeed{
+        {first_names_.begin(), first_names_.begin() + static_cast<std::ptrdiff_t>(options_.seeds)}};
+  } else if (id + options_.observers >= options_.hosts) {
+    init = ipam::InitObserver{};
+  }
+  peer::PeerConfig config{.node = {.name = host.name, .nickname = host.nickname, .uid = uid},
+                          .allocator = ipam::AllocatorConfig{.name = host.name,
+                                                             .uid = uid,
+                                                             .nickname = host.nickname,
+                                                             .universe = range(),
+                                                             .default_subnet = range(),
+                                                             .init = std::move(init),
+                                                             .wall = {}}};
+  if (options_.password) config.node.password.emplace("simulated");
+  return config;
+}
+
 void World::start(HostId id) {
   Host& host = hosts_[id];
-  ++host.incarnation;
+  ++host.runs;
+  tell(host.nickname + " starts as " + host.name.text() + ", " +
+       (ring_of(host.disk.allocator) ? "with a ring" : "without a ring"));
   host.rng = std::make_unique<SeededRng>(rng_.next());
-  host.ready.clear();
-  Cidr range = *Cidr::parse(options_.range);
-  PeerUid uid{rng_.next() | 1};
-  std::string nickname = "h" + std::to_string(id + 1);
-  peer::PeerConfig config{
-      .node = {.name = host.name, .nickname = nickname, .uid = uid},
-      .allocator = ipam::AllocatorConfig{.name = host.name,
-                                         .uid = uid,
-                                         .nickname = nickname,
-                                         .universe = range,
-                                         .default_subnet = range,
-                                         .init = ipam::InitConsensus{.peer_count = options_.hosts},
-                                         .wall = {}}};
-  if (options_.password) config.node.password.emplace("simulated");
-  host.peer = std::make_unique<peer::Peer>(std::move(config), *host.rng);
+  host.peer = std::make_unique<peer::Peer>(config_of(id), *host.rng);
   call(id, [&](peer::Peer& peer, peer::PeerEffects& out) {
-    peer.start(now_, host.disk, host.disk_targets, out);
+    // What is stored while it starts must not change what it starts from.
+    Disk disk = host.disk;
+    peer.start(now(), disk.allocator, disk.targets, out);
   });
-  check_held(id);
+  if (up(id)) check_restored(id);
 }
 
 void World::run_for(Duration span) {
-  TimePoint end = now_ + span;
-  while (breach_.empty()) {
-    TimePoint next = queue_.empty() ? end : std::min(end, queue_.begin()->first);
-    std::optional<HostId> due;
-    for (HostId id = 0; id < hosts_.size(); ++id) {
-      auto deadline = up(id) ? hosts_[id].peer->next_deadline() : std::nullopt;
-      if (!deadline || *deadline >= next) continue;
-      next = *deadline;
-      due = id;
-    }
-    now_ = std::max(now_, next);
-    if (due) {
+  TimePoint end = now() + span;
+  while (breach().empty()) {
+    TimePoint next = timeline_.empty() ? end : std::min(end, timeline_.next());
+    bool peer_is_due = !deadlines_.empty() && deadlines_.begin()->first < next;
+    TimePoint before = now();
+    if (peer_is_due) {
+      HostId due = deadlines_.begin()->second;
+      timeline_.advance(deadlines_.begin()->first);
       ++events_;
-      call(*due, [&](peer::Peer& peer, auto& out) { peer.on_deadline(now_, out); });
-    } else if (!queue_.empty() && queue_.begin()->first <= now_) {
+      deadline(due);
+    } else if (!timeline_.empty() && timeline_.next() <= end) {
+      timeline_.advance(next);
       ++events_;
-      auto event = std::move(queue_.begin()->second);
-      queue_.erase(queue_.begin());
-      event();
+      timeline_.take()();
     } else {
-      return;
+      return timeline_.advance(end);
     }
+    turns_at_once_ = now() == before && peer_is_due ? turns_at_once_ + 1 : 0;
+    if (turns_at_once_ > kTurnsAtOnceMax) breach("deadlines that never pass: a peer spins");
   }
 }
 
-void World::crash(HostId id) {
+void World::deadline(HostId id) {
+  routes_changed_ = false;
+  call(id, [&](peer::Peer& peer, auto& out) { peer.on_deadline(now(), out); });
+  // Routes follow the topology at moments of their own; only then are they to be the same.
+  if (!std::exchange(routes_changed_, false) || !up(id)) return;
+  if (auto wrong = wrong_route(peer(id).node(), now()); !wrong.empty()) breach(wrong);
+}
+
+void World::arm(HostId id) {
+  Host& host = hosts_[id];
+  auto next = host.peer ? host.peer->next_deadline() : std::nullopt;
+  if (next == host.deadline) return;
+  if (host.deadline) deadlines_.erase({*host.deadline, id});
+  host.deadline = next;
+  if (next) deadlines_.emplace(*next, id);
+}
+
+void World::crash(HostId id, bool peers_are_told) {
   if (!up(id)) return;
+  tell(hosts_[id].nickname + (peers_are_told ? " is killed" : " loses its power"));
   hosts_[id].peer.reset();
   hosts_[id].requests.clear();
-  auto pipes = pipes_;
-  for (const auto& [key, pipe] : pipes) {
-    if (key.first == id) drop(pipe, true, true, "connection reset");
-  }
+  arm(id);
+  network_.lost(id, peers_are_told);
 }
 
 void World::restart(HostId id) {
   if (!up(id)) start(id);
 }
 
-void World::cut(HostId a, HostId b, bool is_cut) {
-  if (is_cut) {
-    cuts_.insert(std::minmax(a, b));
-    break_connections(a, b);
-  } else {
-    cuts_.erase(std::minmax(a, b));
-  }
-}
-
-void World::break_connections(HostId a, HostId b) {
-  auto pipes = pipes_;
-  for (const auto& [key, pipe] : pipes) {
-    bool between = (pipe->ends[0].host == a && pipe->ends[1].host == b) ||
-                   (pipe->ends[0].host == b && pipe->ends[1].host == a);
-    if (between) drop(pipe, true, true, "connection reset");
-  }
-}
-
-void World::allocate(HostId id) {
-  if (!up(id)) return;
-  ipam::RequestId request{++last_id_};
-  std::string ident = "c" + std::to_string(last_id_);
-  hosts_[id].requests[request] = ident;
-  call(id, [&](peer::Peer& peer, auto& out) {
-    peer.allocate(now_, request, ident, *Cidr::parse(options_.range), true, out);
-  });
-}
-
-void World::free_one(HostId id) {
+void World::back_up(HostId id) {
   Host& host = hosts_[id];
-  if (!up(id) || host.held.empty()) return;
-  std::string ident = host.held.begin()->first;
-  host.held.erase(host.held.begin());
-  call(id, [&](peer::Peer& peer, auto& out) {
-    if (peer.release(now_, ident, out).has_error())
-      breach("a held address was not known: " + ident);
-  });
+  if (host.is_double) return;
+  host.backup = host.disk;
+  host.backup_held = host.held;
+  host.backup_name = host.name;
 }
 
-std::size_t World::held() const {
-  std::size_t n = 0;
-  for (const Host& host : hosts_)
-    n += host.held.size();
-  return n;
+bool World::rewind(HostId id) {
+  Host& host = hosts_[id];
+  if (up(id) || !host.backup || host.backup_name != host.name) return false;
+  tell(host.nickname + " gets an old disk");
+  ledger_.suspect(id);
+  host.disk = *host.backup;
+  host.held = host.backup_held;
+  ledger_.on_disk_replaced(id, ring_of(host.disk.allocator));
+  return true;
 }
 
-std::size_t World::waiting() const {
-  std::size_t n = 0;
-  for (const Host& host : hosts_)
-    n += host.requests.size();
-  return n;
+void World::lose_disk(HostId id, bool keeps_name) {
+  Host& host = hosts_[id];
+  if (up(id)) return;
+  tell(host.nickname + " loses its disk" + (keeps_name ? ", but not its name" : ""));
+  host.disk.allocator = {};
+  host.held.clear();  // with the disk went the containers
+  host.backup.reset();
+  ledger_.on_disk_lost(id);
+  if (keeps_name) return ledger_.suspect(id);
+  if (!std::exchange(host.is_double, false)) gone_.insert(host.name);
+  new_name(id);
 }
 
-std::string World::disagreement() const {
-  std::string first_ring;
-  for (HostId id = 0; id < hosts_.size(); ++id) {
-    if (!up(id)) continue;
-    const peer::Peer& peer = *hosts_[id].peer;
-    std::string who = hosts_[id].name.text();
-    if (peer.node().known_peers().size() != hosts_.size()) return who + " does not know all";
-    if (peer.node().unicast_routes().size() != hosts_.size()) return who + " lacks a route";
-    std::string ring;
-    std::uint64_t covered = 0;
-    for (const ipam::RingEntryStatus& entry : peer.allocator()->status().entries) {
-      ring += entry.token.text() + "=" + entry.peer.text() + " ";
-      covered += entry.size;
-    }
-    if (covered != Cidr::parse(options_.range)->size()) return who + " covers less than the range";
-    if (first_ring.empty()) first_ring = ring;
-    if (ring != first_ring) return who + " has another ring: " + ring + "not " + first_ring;
-  }
-  return {};
-}
-
-void World::at(Duration later, std::function<void()> what) {
-  queue_.emplace(now_ + later, std::move(what));
-}
-
-Duration World::latency() {
-  auto max = static_cast<std::uint64_t>(options_.latency_max.count());
-  return Duration(static_cast<Duration::rep>(1 + rng_.below(max)));
+void World::take_name(HostId id, HostId of) {
+  if (up(id) || hosts_[id].is_double || hosts_[of].is_double) return;
+  lose_disk(id);
+  tell(hosts_[id].nickname + " calls itself like " + hosts_[of].nickname);
+  ledger_.suspect(id);
+  ledger_.suspect(of);
+  hosts_[id].name = hosts_[of].name;
+  hosts_[id].is_double = true;
 }
 
 void World::call(HostId id, const PeerCall& what) {
@@ -181,162 +196,96 @@ void World::call(HostId id, const PeerCall& what) {
   if (!host.peer) return;
   peer::PeerEffects out;
   what(*host.peer, out);
-  store(host, out.store);
-  for (gossip::Effect& effect : out.mesh)
+  store(id, out.store);
+  for (const gossip::Effect& effect : out.mesh)
     carry_out(id, effect);
   for (const ipam::effect::Reply& reply : out.replies)
     answer(id, reply);
+  arm(id);
+  check_bounds(id);
 }
 
-void World::store(Host& host, const std::vector<peer::StoreOp>& ops) {
+void World::store(HostId id, const std::vector<peer::StoreOp>& ops) {
+  Disk& disk = hosts_[id].disk;
+  bool has_ring = false;
   for (const peer::StoreOp& op : ops) {
-    if (const auto* ring = std::get_if<ipam::effect::StoreRing>(&op)) host.disk.ring = ring->ring;
-    if (const auto* owned = std::get_if<ipam::effect::StoreOwned>(&op)) {
+    if (const auto* ring = std::get_if<ipam::effect::StoreRing>(&op)) {
+      disk.allocator.ring = ring->ring;
+      has_ring = true;
+    } else if (const auto* owned = std::get_if<ipam::effect::StoreOwned>(&op)) {
       if (owned->owned.addresses.empty()) {
-        host.disk.owned.erase(owned->ident);
+        disk.allocator.owned.erase(owned->ident);
       } else {
-        host.disk.owned[owned->ident] = owned->owned;
+        disk.allocator.owned[owned->ident] = owned->owned;
       }
-    }
-    if (const auto* targets = std::get_if<peer::StoreTargets>(&op)) {
-      host.disk_targets = targets->targets;
-    }
-  }
-}
-
-void World::carry_out(HostId id, gossip::Effect& effect) {
-  if (const auto* to_dial = std::get_if<gossip::Dial>(&effect)) dial(id, *to_dial);
-  if (const auto* to_send = std::get_if<gossip::Send>(&effect)) send(id, *to_send);
-  if (const auto* to_close = std::get_if<gossip::Close>(&effect)) {
-    close(id, to_close->link, "closed by the peer");
-  }
-  if (const auto* ready = std::get_if<gossip::LinkReady>(&effect)) {
-    auto pipe = pipe_of(id, ready->link);
-    if (pipe && ++pipe->ready == 2) establish(pipe);
-  }
-}
-
-void World::answer(HostId id, const ipam::effect::Reply& reply) {
-  Host& host = hosts_[id];
-  auto request = host.requests.find(reply.id);
-  if (request == host.requests.end()) return breach("a reply that nobody waits for");
-  std::string ident = request->second;
-  host.requests.erase(request);
-  const auto* allocated = std::get_if<ipam::effect::Allocated>(&reply.outcome);
-  if (allocated == nullptr) return;
-  for (HostId other = 0; other < hosts_.size(); ++other) {
-    for (const auto& [holder, address] : hosts_[other].held) {
-      if (address.addr() != allocated->address.addr()) continue;
-      breach(address.text() + " was given to " + ident + " on " + host.name.text() + " while " +
-             holder + " has it on " + hosts_[other].name.text());
+    } else if (const auto* targets = std::get_if<peer::StoreTargets>(&op)) {
+      disk.targets = targets->targets;
     }
   }
-  host.held[ident] = allocated->address;
-  if (host.disk.owned.count(ident) == 0) breach(ident + " was answered before it was stored");
+  if (!has_ring) return;
+  if (auto ring = ring_of(disk.allocator)) ledger_.on_ring(id, *ring);
+  check_books(id);
 }
 
-void World::dial(HostId from, const gossip::Dial& dial) {
-  gossip::LinkId link = dial.link;
-  std::uint64_t incarnation = hosts_[from].incarnation;
-  Endpoint local{.ip = hosts_[from].address,
-                 .port = static_cast<std::uint16_t>(20000 + rng_.below(40000))};
-  at(latency(), [this, from, link, incarnation, local, to = dial.to] {
-    if (!up(from) || hosts_[from].incarnation != incarnation) return;
-    auto target = static_cast<HostId>(to.ip.value - 0x0a630001);
-    bool there = target < hosts_.size() && up(target) && !is_cut(from, target);
-    std::optional<gossip::LinkId> accepted;
-    auto pipe = std::make_shared<Pipe>();
-    if (there) {
-      call(target, [&](peer::Peer& peer, auto& out) {
-        accepted = peer.on_accept(now_, to, local, out);
-        if (!accepted) return;
-        pipe->ends[0] = {from, link, incarnation};
-        pipe->ends[1] = {target, *accepted, hosts_[target].incarnation};
-        pipes_[{from, link}] = pipe;
-        pipes_[{target, *accepted}] = pipe;
-      });
+void World::carry_out(HostId id, const gossip::Effect& effect) {
+  if (const auto* dial = std::get_if<gossip::Dial>(&effect)) {
+    network_.dial({id, dial->link, hosts_[id].runs}, dial->to);
+  } else if (const auto* send = std::get_if<gossip::Send>(&effect)) {
+    network_.send(id, send->link, send->bytes);
+  } else if (const auto* close = std::get_if<gossip::Close>(&effect)) {
+    network_.close(id, close->link, "closed by the peer");
+  } else if (const auto* ready = std::get_if<gossip::LinkReady>(&effect)) {
+    network_.overlay_ready(id, ready->link);
+  } else if (std::holds_alternative<gossip::RoutesChanged>(effect)) {
+    routes_changed_ = true;
+  } else if (const auto* line = std::get_if<LogLine>(&effect)) {
+    if (timeline_.is_told() && line->level != LogLevel::debug) {
+      tell(hosts_[id].nickname + " logs: " + line->text + " " + line->peer + " " + line->address);
     }
-    call(from, [&](peer::Peer& peer, auto& out) {
-      if (accepted) {
-        peer.on_dialled(now_, link, local, out);
-      } else {
-        peer.on_dial_failed(now_, link, "Connection refused", out);
-      }
-    });
-  });
-}
-
-void World::send(HostId from, const gossip::Send& send) {
-  auto pipe = pipe_of(from, send.link);
-  if (!pipe) return;
-  int towards = pipe->ends[0].host == from && pipe->ends[0].link == send.link ? 1 : 0;
-  TimePoint arrival = std::max(now_ + latency(), pipe->last_arrival[towards]);
-  pipe->last_arrival[towards] = arrival;
-  queue_.emplace(arrival, [this, pipe, towards, bytes = send.bytes] {
-    if (!pipe->open) return;
-    const End to = pipe->ends[towards];
-    const End back = pipe->ends[1 - towards];
-    call(to.host, [&](peer::Peer& p, auto& out) { p.on_bytes(now_, to.link, bytes, out); });
-    if (!pipe->open || !alive(back)) return;
-    call(back.host, [&](peer::Peer& p, auto& out) { p.on_drained(now_, back.link, out); });
-  });
-}
-
-void World::close(HostId from, gossip::LinkId link, const std::string& why) {
-  auto pipe = pipe_of(from, link);
-  if (!pipe) return;
-  bool first = pipe->ends[0].host == from && pipe->ends[0].link == link;
-  drop(pipe, !first, first, why);
-}
-
-void World::establish(const std::shared_ptr<Pipe>& pipe) {
-  at(latency(), [this, pipe] {
-    for (const End end : {pipe->ends[0], pipe->ends[1]}) {
-      if (!pipe->open) return;
-      call(end.host,
-           [&](peer::Peer& peer, auto& out) { peer.on_overlay_established(now_, end.link, out); });
-    }
-  });
-}
-
-void World::drop(const std::shared_ptr<Pipe>& pipe, bool tell_first, bool tell_second,
-                 const std::string& why) {
-  if (!std::exchange(pipe->open, false)) return;
-  const bool tell[2] = {tell_first, tell_second};
-  for (int i = 0; i < 2; ++i) {
-    const End end = pipe->ends[i];
-    pipes_.erase({end.host, end.link});
-    if (!tell[i]) continue;
-    at(latency(), [this, end, why] {
-      if (!alive(end)) return;
-      call(end.host,
-           [&](peer::Peer& peer, auto& out) { peer.on_closed(now_, end.link, why, out); });
-    });
   }
-}
-
-bool World::alive(const End& end) const {
-  return up(end.host) && hosts_[end.host].incarnation == end.incarnation;
-}
-
-std::shared_ptr<World::Pipe> World::pipe_of(HostId host, gossip::LinkId link) const {
-  auto found = pipes_.find({host, link});
-  return found == pipes_.end() ? nullptr : found->second;
 }
 
 void World::breach(const std::string& what) {
-  if (breach_.empty()) breach_ = what;
+  if (!breach_.empty()) return;
+  breach_ = what;
+  tell("BREACH: " + what);
 }
 
-// A host that came back must still know every address that clients were told of.
-void World::check_held(HostId id) {
-  const Host& host = hosts_[id];
-  for (const auto& [ident, address] : host.held) {
-    auto owned = host.peer->allocator()->owned().find(ident);
-    if (owned == host.peer->allocator()->owned().end() || owned->second.addresses.empty()) {
-      breach(address.text() + " of " + ident + " was forgotten by a restart");
+void World::accept(HostId host, Endpoint local, Endpoint remote,
+                   const std::function<void(gossip::LinkId)>& accepted) {
+  call(host, [&](peer::Peer& peer, auto& out) {
+    if (auto link = peer.on_accept(now(), local, remote, out)) accepted(*link);
+  });
+}
+
+void World::dialled(const LinkEnd& end, Endpoint local) {
+  call(end.host, [&](auto& peer, auto& out) { peer.on_dialled(now(), end.link, local, out); });
+}
+
+void World::dial_failed(const LinkEnd& end, const std::string& why) {
+  call(end.host, [&](auto& peer, auto& out) { peer.on_dial_failed(now(), end.link, why, out); });
+}
+
+void World::bytes(const LinkEnd& end, ByteView bytes) {
+  call(end.host, [&](auto& peer, auto& out) { peer.on_bytes(now(), end.link, bytes, out); });
+}
+
+void World::drained(const LinkEnd& end) {
+  call(end.host, [&](auto& peer, auto& out) { peer.on_drained(now(), end.link, out); });
+}
+
+void World::closed(const LinkEnd& end, const std::string& why) {
+  call(end.host, [&](auto& peer, auto& out) { peer.on_closed(now(), end.link, why, out); });
+}
+
+void World::overlay(const LinkEnd& end, bool works) {
+  call(end.host, [&](auto& peer, auto& out) {
+    if (works) {
+      peer.on_overlay_established(now(), end.link, out);
+    } else {
+      peer.on_overlay_failed(now(), end.link, "no answer", out);
     }
-  }
+  });
 }
 
 }  // namespace weft::sim

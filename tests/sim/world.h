@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whole peers, unchanged, in one process under virtual time: the world between them is a queue of
-// events with latencies, broken connections, cut pairs and hosts that crash and come back with
-// their disk. One seed is one history.
+// Whole peers, unchanged, in one process under virtual time, and all that happens to them: hosts
+// that crash and come back with their disk, without it or with an old one, clients that take and
+// free addresses, operators. After every event what must hold is checked; the first breach stays.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "base/rng.h"
 #include "router/peer/peer.h"
+#include "tests/sim/ledger.h"
+#include "tests/sim/network.h"
+#include "tests/sim/timeline.h"
 
 namespace weft::sim {
-
-using HostId = std::size_t;
 
 struct WorldOptions {
   std::uint64_t seed = 1;
@@ -25,88 +27,141 @@ struct WorldOptions {
   std::string range = "10.32.0.0/16";
   bool password = true;
   Duration latency_max = std::chrono::milliseconds(40);
+  std::uint64_t bytes_per_second = 12'500'000;
+  // How hosts agree on the ring; consensus among so many as there are unless seeds are given.
+  std::size_t seeds = 0;
+  std::size_t observers = 0;  // the last hosts take no part in that
+  std::size_t targets = 0;    // every host is told of the first so many; 0: of all
+  std::size_t late = 0;       // the last hosts are not started
+  std::ostream* story = nullptr;
 };
 
-class World {
+class World final : private Endpoints {
  public:
   explicit World(const WorldOptions& options);
-  World(const World&) = delete;
-  World& operator=(const World&) = delete;
-  ~World();
+  ~World() override;
 
-  // Time. Every event is followed by the checks of invariants; the first breach is kept.
+  // Time. Every event is followed by the checks of invariants.
   void run_for(Duration span);
-  TimePoint now() const { return now_; }
+  TimePoint now() const { return timeline_.now(); }
   std::uint64_t events() const { return events_; }
-  const std::string& breach() const { return breach_; }
+  const std::string& breach() const { return breach_.empty() ? ledger_.breach() : breach_; }
 
-  // Faults.
-  void crash(HostId host);    // SIGKILL: what was stored stays, the rest is gone
-  void restart(HostId host);  // with its disk
-  void cut(HostId a, HostId b, bool is_cut);
-  void break_connections(HostId a, HostId b);
+  // Hosts.
   bool up(HostId host) const { return hosts_[host].peer != nullptr; }
+  void crash(HostId host, bool peers_are_told = true);  // what was stored stays
+  void restart(HostId host);
+  void back_up(HostId host);
+  // Of hosts that are down. Who has lost the disk comes back under another name, unless it is
+  // given.
+  bool rewind(HostId host);
+  void lose_disk(HostId host, bool keeps_name = false);
+  void take_name(HostId host, HostId of);  // with an empty disk
+  bool has_taken_name(HostId host) const { return hosts_[host].is_double; }
+  Network& network() { return network_; }
 
-  // Clients of the allocator.
-  void allocate(HostId host);
+  // Clients.
+  void allocate(HostId host, std::optional<Cidr> subnet = {});
+  void claim(HostId host, bool lenient);
   void free_one(HostId host);
+  void cancel_one(HostId host);
+  void wait_for_ring(HostId host);
   std::size_t held() const;
+  std::size_t held(HostId host) const { return hosts_[host].held.size(); }
   std::size_t waiting() const;
 
-  // Empty if all live hosts know and reach one another and have the same ring; else what differs.
-  std::string disagreement() const;
+  // Operators.
+  void connect(HostId host, const std::vector<HostId>& to, bool replace);
+  void forget(HostId host, HostId which);
+  void remove_peer(HostId host, PeerName gone);
+  void reset(HostId host);  // hands over, forgets, goes down
+
+  // Views.
   Rng& rng() { return rng_; }
+  Ledger& ledger() { return ledger_; }
   std::size_t size() const { return hosts_.size(); }
+  const peer::Peer& peer(HostId host) const { return *hosts_[host].peer; }
+  PeerName name(HostId host) const { return hosts_[host].name; }
+  // Names that no host has any more.
+  const std::set<PeerName>& gone() const { return gone_; }
+  // Addresses that are taken on the host, in ranges it owns.
+  ipam::IntervalSet used(HostId host) const;
+  // Empty if all hosts run, know and reach one another by right routes and have the same ring, in
+  // which they own the whole range; else what is not so.
+  enum class Owners { are_here, may_be_gone };
+  std::string disagreement(Owners owners = Owners::are_here) const;
+  void tell(const std::string& line) { timeline_.tell(line); }
 
  private:
+  struct Disk {
+    ipam::StoredAllocator allocator;
+    std::vector<std::string> targets;
+  };
+  struct Request {
+    std::string ident;
+    std::optional<Cidr> claimed;
+    bool lenient = false;
+  };
   struct Host {
     PeerName name;
-    Ipv4Addr address;
-    std::unique_ptr<SeededRng> rng;
-    std::unique_ptr<peer::Peer> peer;
-    std::uint64_t incarnation = 0;
-    ipam::StoredAllocator disk;
-    std::vector<std::string> disk_targets;
-    std::map<std::string, Cidr> held;                 // what clients were told
-    std::map<ipam::RequestId, std::string> requests;  // what clients wait for
-    std::set<gossip::LinkId> ready;
-  };
-  struct Pipe;  // one TCP connection
-  struct End {
-    HostId host = 0;
-    gossip::LinkId link;
-    std::uint64_t incarnation = 0;
+    std::string nickname;
+    std::unique_ptr<SeededRng> rng{};
+    std::unique_ptr<peer::Peer> peer{};
+    std::uint64_t runs = 0;
+    Disk disk{};
+    std::map<std::string, Cidr> held{};             // what clients were told
+    std::map<ipam::RequestId, Request> requests{};  // what clients wait for
+    std::optional<Disk> backup{};
+    std::map<std::string, Cidr> backup_held{};
+    PeerName backup_name{};
+    std::optional<TimePoint> deadline{};
+    bool is_double = false;
   };
   using PeerCall = std::function<void(peer::Peer&, peer::PeerEffects&)>;
 
+  // Endpoints, for the network.
+  std::uint64_t run_of(HostId host) const override { return up(host) ? hosts_[host].runs : 0; }
+  void accept(HostId host, Endpoint local, Endpoint remote,
+              const std::function<void(gossip::LinkId)>& accepted) override;
+  void dialled(const LinkEnd& end, Endpoint local) override;
+  void dial_failed(const LinkEnd& end, const std::string& why) override;
+  void bytes(const LinkEnd& end, ByteView bytes) override;
+  void drained(const LinkEnd& end) override;
+  void closed(const LinkEnd& end, const std::string& why) override;
+  void overlay(const LinkEnd& end, bool works) override;
+
+  peer::PeerConfig config_of(HostId id);
   void start(HostId id);
-  void at(Duration later, std::function<void()> what);
-  Duration latency();
-  bool is_cut(HostId a, HostId b) const { return cuts_.count(std::minmax(a, b)) != 0; }
+  void new_name(HostId id);
   void call(HostId id, const PeerCall& what);
-  void store(Host& host, const std::vector<peer::StoreOp>& ops);
-  void carry_out(HostId id, gossip::Effect& effect);
+  void deadline(HostId id);
+  void arm(HostId id);
+  void store(HostId id, const std::vector<peer::StoreOp>& ops);
+  void carry_out(HostId id, const gossip::Effect& effect);
   void answer(HostId id, const ipam::effect::Reply& reply);
-  void dial(HostId from, const gossip::Dial& dial);
-  void send(HostId from, const gossip::Send& send);
-  void close(HostId from, gossip::LinkId link, const std::string& why);
-  void establish(const std::shared_ptr<Pipe>& pipe);
-  void drop(const std::shared_ptr<Pipe>& pipe, bool tell_first, bool tell_second,
-            const std::string& why);
-  bool alive(const End& end) const;
-  std::shared_ptr<Pipe> pipe_of(HostId host, gossip::LinkId link) const;
+  void grant(HostId id, const std::string& ident, Cidr address);
   void breach(const std::string& what);
-  void check_held(HostId id);
+  void check_restored(HostId id);
+  void check_books(HostId id);
+  void check_bounds(HostId id);
+  std::string disagreement_of(HostId id, const std::string& ring, Owners owners) const;
+  std::string ring_text(HostId id) const;
+  Cidr range() const { return *Cidr::parse(options_.range); }
 
   WorldOptions options_;
   SeededRng rng_;
-  TimePoint now_{std::chrono::hours(1)};
-  std::multimap<TimePoint, std::function<void()>> queue_;
+  Timeline timeline_;
+  Ledger ledger_;
   std::vector<Host> hosts_;
-  std::map<std::pair<HostId, gossip::LinkId>, std::shared_ptr<Pipe>> pipes_;
-  std::set<std::pair<HostId, HostId>> cuts_;
+  Network network_;
+  std::set<std::pair<TimePoint, HostId>> deadlines_;
+  std::set<PeerName> gone_;
+  std::vector<PeerName> first_names_;
   std::uint64_t events_ = 0;
   std::uint64_t last_id_ = 0;
+  std::uint64_t last_name_ = 0;
+  bool routes_changed_ = false;  // in the call under way
+  std::size_t turns_at_once_ = 0;
   std::string breach_;
 };
 

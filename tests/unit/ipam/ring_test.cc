@@ -167,6 +167,16 @@ TEST_CASE("ring: merge: equal versions of two owners end the same on every side"
   }
 }
 
+TEST_CASE("ring: merge: free counts that differ at one version end with what their owner says") {
+  Ring owner = ring_of(peer(1), {{at(0), peer(1), 3, 10}});
+  Ring other = ring_of(peer(2), {{at(0), peer(1), 3, 20}});
+  CHECK(merged(other, owner).entries() == other.entries());
+  MergeOutcome outcome = owner.merge(other.data(), IntervalSet());
+  CHECK(outcome.touched);
+  CHECK(owner.entries() == std::vector<RingEntry>{{at(0), peer(1), 4, 10}});
+  CHECK(merged(other, owner).entries() == owner.entries());
+}
+
 TEST_CASE("ring: merge: a tie that would lose an address in use is refused, and named") {
   Ring a = ring_of(peer(2), {{at(0), peer(2), 3, 10}});
   Ring b = ring_of(peer(1), {{at(0), peer(1), 3, 10}});
