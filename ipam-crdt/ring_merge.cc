@@ -132,11 +132,13 @@ class Merge {
     return true;
   }
 
-  // One version of ours with two free counts: an older disk of ours, or a host that uses our name,
-  // has said it too. Others keep what they heard first, so only a higher version ends that.
+  // One version with two free counts: its owner has run from an older disk, or a host uses its
+  // name. The owner ends that with a higher version; until then, or if it is gone, less counts.
   bool agree() {
     const RingEntry& mine = mine_[i_];
-    if (mine.peer != ring_.self() || mine.free == theirs_.entries[j_].free) return keep();
+    std::uint32_t free = theirs_.entries[j_].free;
+    if (mine.free == free) return keep();
+    if (mine.peer != ring_.self()) return mine.free < free ? keep() : yield();
     previous_ = mine.peer;
     return lift();
   }
