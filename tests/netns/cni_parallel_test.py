@@ -5,7 +5,7 @@ import concurrent.futures
 import threading
 import time
 
-from harness import (UNIVERSE, active, check, main, netns, pod, ring_total, running, state,
+from harness import (PREFIX, UNIVERSE, active, check, main, netns, pod, ring_total, running, state,
                      status)
 
 COUNT = 200
@@ -52,7 +52,7 @@ def parallel():
     with running("--hosts", "3", "--password", "x"):
         # One pod on each host, and the gateway's address: that is the state to return to.
         before = [active(status(host, "ipam")) for host in NAMES]
-        containers = [(pod.container_id(f"c{n}"), f"wf-t-p{1000 + n}") for n in range(COUNT)]
+        containers = [(pod.container_id(f"c{n}"), f"{PREFIX}p{1000 + n}") for n in range(COUNT)]
         for _, ns in containers:
             netns.add(ns)
         watch = Watch()

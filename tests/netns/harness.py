@@ -21,6 +21,7 @@ os.environ.setdefault("WEFT_LAB_PREFIX", "wf-t-")
 from netlab import lab as lab_of  # noqa: E402  (the path comes first)
 from netlab import netns, pod  # noqa: E402, F401  (pod: for the tests that call the plugin)
 
+PREFIX = os.environ["WEFT_LAB_PREFIX"]  # of every namespace
 UNIVERSE = 1 << 20  # addresses in 10.32.0.0/12
 _failures = []
 

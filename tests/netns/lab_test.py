@@ -4,7 +4,7 @@
 import os
 import subprocess
 
-from harness import ROOT, check, lab, main, netns, ping, pod_address, running, state
+from harness import PREFIX, ROOT, check, lab, main, netns, ping, pod_address, running, state
 
 
 def refuses(statement, *arguments):
@@ -33,7 +33,7 @@ def commands():
         address = lab("pod", "add", "web", "h2").split("/")[0].strip()
         check("lab: an added pod is reached", ping("p1", address) > 0, address)
         lab("pod", "del", "web")
-        check("lab: a removed pod's namespace is gone", not netns.exists("wf-t-web"))
+        check("lab: a removed pod's namespace is gone", not netns.exists(PREFIX + "web"))
         lab("loss", "100")
         check("lab: loss 100 stops everything", ping("p1", pod_address("p2"), 2) == 0)
         lab("heal")

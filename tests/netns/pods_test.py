@@ -6,8 +6,8 @@ import os
 import tempfile
 import time
 
-from harness import (Transfer, capture, check, cpu_seconds, lab, main, netns, ping, pod_address,
-                     resident_mb, running, send_datagrams, state, status)
+from harness import (PREFIX, Transfer, capture, check, cpu_seconds, lab, main, netns, ping,
+                     pod_address, resident_mb, running, send_datagrams, state, status)
 
 CANARY = b"weft-canary-5f2c17e09ab4-the-wire-must-not-show-this"
 MB = 1_000_000
@@ -62,9 +62,9 @@ def encrypted():
         lab("loss", "2")
         transfer("tcp: 100 MB arrive over 2 % loss", "p2", "p3", 100 * MB, 240)
         lab("heal")
-        names = netns.names("wf-t-.*")
+        names = netns.names(PREFIX + ".*")
         record = state().state
-    check("down: no namespace is left", len(names) == 7 and not netns.names("wf-t-.*"))
+    check("down: no namespace is left", len(names) == 7 and not netns.names(PREFIX + ".*"))
     left = [host["weaver"] for host in record["hosts"].values() if netns.alive(host["weaver"])]
     check("down: no process is left", not left, str(left or ""))
     check("down: no file is left", not os.path.exists(os.environ["WEFT_LAB_DIR"]))
