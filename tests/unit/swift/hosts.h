@@ -147,11 +147,12 @@ struct JoinOptions {
   bool encrypted = true;
   int path_mtu = 1500;
   bool carries_frames = true;
+  crypto::AeadChoice aead = crypto::usable_aeads().front();
 };
 
 // A tunnel between two hosts, with one epoch if it is encrypted. Routes are added both ways.
 inline void join(Host& a, Host& b, Rng& rng, JoinOptions options = {}) {
-  const auto keys = make_keys(1, rng);
+  const auto keys = make_keys(1, rng, options.aead);
   const auto index_a = static_cast<std::uint32_t>(rng.next());
   const auto index_b = static_cast<std::uint32_t>(rng.next());
   const auto set = [&options](Host& host, const Host& other, std::uint32_t ours,
