@@ -10,6 +10,9 @@ namespace weft::gossip {
 namespace {
 
 constexpr std::string_view kFlavour = "mac";
+// The extensions a Weft peer offers, by name; Weave ignores the key, and we what we do not know.
+constexpr const char* kExtensions = "WeftExtensions";
+constexpr std::string_view kDelta = "delta1";
 
 // Reads the values of a feature map one after the other; the first fault is kept.
 class FeatureReader {
@@ -76,6 +79,10 @@ void read_options(FeatureReader& reader, Introduction& intro) {
     if (!trusted) reader.bad("Trusted", *text);
     intro.trusted = trusted.value_or(false);
   }
+  if (auto text = reader.optional(kExtensions)) {
+    for (auto extension : split(*text, ' '))
+      intro.delta = intro.delta || extension == kDelta;
+  }
   if (auto text = reader.optional("Overlays")) {
     for (auto overlay : split(*text, ' ')) {
       if (!overlay.empty()) intro.overlays.emplace_back(overlay);
@@ -111,6 +118,7 @@ FeatureMap to_features(const Introduction& ours) {
       {"Trusted", ours.trusted ? "true" : "false"},
   };
   if (ours.short_id) features["ShortID"] = std::to_string(ours.short_id->value());
+  if (ours.delta) features[kExtensions] = kDelta;
   if (!ours.overlays.empty()) features["Overlays"] = join(ours.overlays, " ");
   return features;
 }

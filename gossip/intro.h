@@ -26,6 +26,7 @@ struct Introduction {
   std::optional<ShortId> short_id;
   bool trusted = false;               // the sender trusts the receiver's address
   std::vector<std::string> overlays;  // most preferred first; empty: compatibility mode
+  bool delta = false;                 // speaks delta gossip (delta_wire.h)
 };
 
 // Why a peer was turned away, in words that name both sides where both matter.

@@ -37,6 +37,7 @@ enum class Tag : std::uint8_t {
   gossip_unicast = 5,
   gossip_broadcast = 6,
   overlay_control = 7,
+  delta = 8,  // only between peers that both offered it
 };
 
 struct LinkOptions {

@@ -31,6 +31,7 @@ struct NodeConfig {
   bool discovery = true;
   std::vector<Cidr> trusted_subnets;
   std::vector<std::string> overlays{"sleeve"};  // ours, most preferred first
+  bool delta_gossip = true;                     // tell differences to peers that understand them
 };
 
 // What the node needs to know of the channels it carries but does not own. Read-only: it is called
@@ -45,6 +46,8 @@ class ChannelStates {
   virtual bool owns(Channel channel) const = 0;
   // The complete state, or nothing to say.
   virtual std::optional<Bytes> state(TimePoint now, Channel channel) const = 0;
+  // A hash that is equal where states are; nothing if there is none, and states are always sent.
+  virtual std::optional<std::uint64_t> hash(TimePoint, Channel) const { return std::nullopt; }
 };
 
 class Node {

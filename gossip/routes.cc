@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace weft::gossip {
 
@@ -12,22 +13,51 @@ const std::vector<PeerName> no_hops;
 
 }  // namespace
 
+bool Routes::Edge::usable(Links links) const {
+  switch (links) {
+    case Links::all:
+      return true;
+    case Links::strict:
+      return established && back_established;
+    case Links::mutual:
+      return back;
+  }
+  return false;
+}
+
 bool Routes::recalculate(const std::map<PeerName, PeerRecord>& peers) {
-  auto graph = make_graph(peers);
-  bool strict_changed = !same_strict(graph, graph_);
-  if (graph == graph_) return false;
-  graph_ = std::move(graph);
-  if (strict_changed) {
-    unicast_ = unicast_table(Links::strict);
-    broadcast_.clear();
+  if (!same_names(peers)) {
+    rebuild(peers);
+    return true;
   }
-  unicast_all_ = unicast_table(Links::all);
-  broadcast_all_.clear();
-  weights_.clear();
-  for (const auto& [destination, via] : unicast_all_) {
-    if (via.known()) ++weights_[via];
+  std::vector<Change> changes;
+  Index at = 0;
+  for (const auto& [name, record] : peers) {
+    auto now = stamp(record);
+    if (now != stamps_[at]) {
+      stamps_[at] = now;
+      update(at, record, changes);
+    }
+    ++at;
   }
-  return strict_changed;
+  std::array<bool, kLinksCount> differs{};
+  std::array<bool, kLinksCount> matters{};
+  const std::array<const Search*, kLinksCount> trees{&all_, &strict_, &tree_};
+  for (const auto& change : changes) {
+    for (std::size_t i = 0; i < kLinksCount; ++i) {
+      if (change.before[i] == change.after[i]) continue;
+      differs[i] = true;
+      matters[i] = matters[i] || affects(*trees[i], static_cast<Links>(i), change);
+    }
+  }
+  constexpr auto kAll = static_cast<std::size_t>(Links::all);
+  constexpr auto kStrict = static_cast<std::size_t>(Links::strict);
+  if (differs[kAll]) broadcast_all_.clear();
+  if (differs[kStrict]) broadcast_.clear();
+  if (matters[kAll]) search_all();
+  if (matters[kStrict]) search_strict();
+  if (matters[static_cast<std::size_t>(Links::mutual)]) search_tree();
+  return differs[kStrict];
 }
 
 const std::vector<PeerName>& Routes::broadcast(PeerName origin) const {
@@ -44,11 +74,11 @@ const std::vector<PeerName>& Routes::broadcast_all(PeerName origin) const {
   return broadcast_all_[origin] = broadcast_hops(origin, Links::all);
 }
 
-std::vector<PeerName> Routes::random_neighbours(PeerName except, Rng& rng) const {
+std::vector<PeerName> Routes::random_neighbours(const std::set<PeerName>& except, Rng& rng) const {
   std::vector<std::pair<PeerName, std::uint64_t>> candidates;
   std::uint64_t total = 0;
   for (const auto& [neighbour, weight] : weights_) {
-    if (neighbour == except) continue;
+    if (except.count(neighbour) != 0) continue;
     candidates.emplace_back(neighbour, weight);
     total += weight;
   }
@@ -70,108 +100,201 @@ std::vector<PeerName> Routes::random_neighbours(PeerName except, Rng& rng) const
   return chosen;
 }
 
-Routes::Graph Routes::make_graph(const std::map<PeerName, PeerRecord>& peers) {
-  Graph graph;
-  graph.names.reserve(peers.size());
+Routes::Stamp Routes::stamp(const PeerRecord& record) {
+  return {.uid = record.uid,
+          .version = record.version,
+          .has_short_id = record.short_id.has_value(),
+          .connections = record.connections.size()};
+}
+
+bool Routes::same_names(const std::map<PeerName, PeerRecord>& peers) const {
+  return std::equal(peers.begin(), peers.end(), names_.begin(), names_.end(),
+                    [](const auto& peer, PeerName name) { return peer.first == name; });
+}
+
+void Routes::rebuild(const std::map<PeerName, PeerRecord>& peers) {
+  names_.clear();
+  stamps_.clear();
+  edges_.clear();
   for (const auto& [name, record] : peers)
-    graph.names.push_back(name);
-  graph.starts.reserve(peers.size() + 1);
+    names_.push_back(name);
   for (const auto& [name, record] : peers) {
-    graph.starts.push_back(graph.edges.size());
-    auto at = graph.names.begin();
-    for (const auto& connection : record.connections) {
-      // Both lists are sorted, so the search goes on where it left off.
-      at = std::lower_bound(at, graph.names.end(), connection.peer);
-      if (at == graph.names.end()) break;
-      if (*at != connection.peer) continue;
-      graph.edges.push_back(Edge{.to = static_cast<Index>(at - graph.names.begin()),
-                                 .established = connection.established});
+    stamps_.push_back(stamp(record));
+    edges_.push_back(edges_of(record));
+  }
+  for (Index from = 0; from < names_.size(); ++from) {
+    for (auto& edge : edges_[from]) {
+      const auto* back = find_edge(edge.to, from);
+      edge.back = back != nullptr;
+      edge.back_established = edge.back && back->established;
     }
   }
-  graph.starts.push_back(graph.edges.size());
-  mark_strict(graph);
-  return graph;
+  broadcast_.clear();
+  broadcast_all_.clear();
+  search_all();
+  search_strict();
+  search_tree();
 }
 
-void Routes::mark_strict(Graph& graph) {
-  for (Index from = 0; from < graph.names.size(); ++from) {
-    for (std::size_t i = graph.starts[from]; i < graph.starts[from + 1]; ++i) {
-      auto& edge = graph.edges[i];
-      if (!edge.established) continue;
-      auto first = graph.edges.begin() + static_cast<std::ptrdiff_t>(graph.starts[edge.to]);
-      auto last = graph.edges.begin() + static_cast<std::ptrdiff_t>(graph.starts[edge.to + 1]);
-      auto back = std::lower_bound(first, last, from,
-                                   [](const Edge& e, Index index) { return e.to < index; });
-      edge.strict = back != last && back->to == from && back->established;
+Routes::Edges Routes::edges_of(const PeerRecord& record) const {
+  Edges edges;
+  edges.reserve(record.connections.size());
+  auto at = names_.begin();
+  for (const auto& connection : record.connections) {
+    // Both lists are sorted, so the search goes on where it left off; often it is the next.
+    if (at != names_.end() && *at < connection.peer) ++at;
+    if (at != names_.end() && *at < connection.peer) {
+      at = std::lower_bound(at, names_.end(), connection.peer);
     }
+    if (at == names_.end()) break;
+    if (*at != connection.peer) continue;
+    edges.push_back(
+        Edge{.to = static_cast<Index>(at - names_.begin()), .established = connection.established});
+  }
+  return edges;
+}
+
+void Routes::update(Index from, const PeerRecord& record, std::vector<Change>& changes) {
+  auto old = std::exchange(edges_[from], edges_of(record));
+  auto was = old.begin();
+  auto dropped = [&] {
+    set_back(from, *was++, false, changes);
+  };
+  for (auto& edge : edges_[from]) {
+    while (was != old.end() && was->to < edge.to)
+      dropped();
+    bool same = was != old.end() && was->to == edge.to;
+    if (same) {
+      edge.back = was->back;
+      edge.back_established = was->back_established;
+    } else if (const auto* back = find_edge(edge.to, from)) {
+      edge.back = true;
+      edge.back_established = back->established;
+    }
+    // The edge back must know even what makes no difference on the way there.
+    bool told = same && was->established == edge.established;
+    Change change{.from = from, .to = edge.to, .after = usability(&edge)};
+    if (same) change.before = usability(&*was++);
+    if (change.before != change.after) changes.push_back(change);
+    if (!told) set_back(from, edge, true, changes);
+  }
+  while (was != old.end())
+    dropped();
+}
+
+// Tells the edge that leads back of `edge`, which starts at `from`, what has become of it.
+void Routes::set_back(Index from, const Edge& edge, bool present, std::vector<Change>& changes) {
+  if (!present) {
+    changes.push_back({.from = from, .to = edge.to, .before = usability(&edge)});
+  }
+  auto* back = find_edge(edge.to, from);
+  if (back == nullptr) return;
+  Change change{.from = edge.to, .to = from, .before = usability(back)};
+  back->back = present;
+  back->back_established = present && edge.established;
+  change.after = usability(back);
+  if (change.before != change.after) changes.push_back(change);
+}
+
+Routes::Edge* Routes::find_edge(Index from, Index to) {
+  auto& edges = edges_[from];
+  auto at = std::lower_bound(edges.begin(), edges.end(), to,
+                             [](const Edge& edge, Index index) { return edge.to < index; });
+  return at != edges.end() && at->to == to ? &*at : nullptr;
+}
+
+std::array<bool, Routes::kLinksCount> Routes::usability(const Edge* edge) {
+  return {edge->usable(Links::all), edge->usable(Links::strict), edge->usable(Links::mutual)};
+}
+
+// Of a search breadth first only two things matter: an edge of the tree that goes, and an edge that
+// leads somewhere sooner, or as soon from a lower name.
+bool Routes::affects(const Search& tree, Links links, const Change& change) const {
+  auto level = tree.level[change.from];
+  if (level == kNone) return false;
+  if (!change.after[static_cast<std::size_t>(links)]) return tree.parent[change.to] == change.from;
+  auto there = tree.level[change.to];
+  if (there == kNone || level + 1 < there) return true;
+  return level + 1 == there && change.from < tree.parent[change.to];
+}
+
+void Routes::search_all() {
+  all_ = search(index_of(self_), kNone, Links::all);
+  unicast_all_ = table(all_);
+  weights_.clear();
+  for (const auto& [destination, via] : unicast_all_) {
+    if (via.known()) ++weights_[via];
   }
 }
 
-bool Routes::same_strict(const Graph& a, const Graph& b) {
-  if (a.names != b.names) return false;
-  for (std::size_t peer = 0; peer < a.names.size(); ++peer) {
-    auto i = a.starts[peer];
-    auto j = b.starts[peer];
-    for (;;) {
-      while (i < a.starts[peer + 1] && !a.edges[i].strict)
-        ++i;
-      while (j < b.starts[peer + 1] && !b.edges[j].strict)
-        ++j;
-      bool a_done = i == a.starts[peer + 1];
-      bool b_done = j == b.starts[peer + 1];
-      if (a_done != b_done) return false;
-      if (a_done) break;
-      if (a.edges[i++].to != b.edges[j++].to) return false;
+void Routes::search_strict() {
+  strict_ = search(index_of(self_), kNone, Links::strict);
+  unicast_ = table(strict_);
+}
+
+void Routes::search_tree() {
+  tree_neighbours_.clear();
+  Index self = index_of(self_);
+  tree_ = search(self, kNone, Links::mutual);
+  if (self == kNone) return;
+  Index root = 0;
+  while (tree_.level[root] == kNone)
+    ++root;
+  if (root != self) tree_ = search(root, kNone, Links::mutual);
+  for (const auto& edge : edges_[self]) {
+    if (!edge.back) continue;
+    if (tree_.parent[self] == edge.to || tree_.parent[edge.to] == self) {
+      tree_neighbours_.push_back(names_[edge.to]);
     }
   }
-  return true;
 }
 
 Routes::Index Routes::index_of(PeerName peer) const {
-  auto at = std::lower_bound(graph_.names.begin(), graph_.names.end(), peer);
-  if (at == graph_.names.end() || *at != peer) return kNone;
-  return static_cast<Index>(at - graph_.names.begin());
+  auto at = std::lower_bound(names_.begin(), names_.end(), peer);
+  if (at == names_.end() || *at != peer) return kNone;
+  return static_cast<Index>(at - names_.begin());
 }
 
 // Breadth first, each level in the order of names: that order decides which of two equally near
-// peers claims a third, so it is part of the protocol.
+// peers claims a third, so it is part of the protocol. Once all are reached nothing more can come.
 Routes::Search Routes::search(Index start, Index stop_at, Links links) const {
-  Search result{.reached = std::vector<bool>(graph_.names.size()),
-                .next_hop = std::vector<Index>(graph_.names.size(), kNone)};
-  result.reached[start] = true;
+  ++search_count_;
+  std::vector<Index> nowhere(names_.size(), kNone);
+  Search result{.level = nowhere, .parent = nowhere, .next_hop = nowhere};
+  if (start == kNone) return result;
+  result.level[start] = 0;
+  std::size_t reached = 1;
   std::vector<Index> work{start};
   std::vector<Index> next;
-  while (!work.empty()) {
+  for (Index level = 1; !work.empty() && reached < names_.size(); ++level) {
     std::sort(work.begin(), work.end());
     for (Index current : work) {
       if (current == stop_at) {
         result.found = true;
         return result;
       }
-      for (std::size_t i = graph_.starts[current]; i < graph_.starts[current + 1]; ++i) {
-        const auto& edge = graph_.edges[i];
-        if (links == Links::strict && !edge.strict) continue;
-        if (result.reached[edge.to]) continue;
-        result.reached[edge.to] = true;
+      for (const auto& edge : edges_[current]) {
+        if (result.level[edge.to] != kNone || !edge.usable(links)) continue;
+        result.level[edge.to] = level;
+        result.parent[edge.to] = current;
         result.next_hop[edge.to] = current == start ? edge.to : result.next_hop[current];
         next.push_back(edge.to);
       }
     }
+    reached += next.size();
     work.swap(next);
     next.clear();
   }
+  result.found = stop_at != kNone && result.level[stop_at] != kNone;
   return result;
 }
 
-std::map<PeerName, PeerName> Routes::unicast_table(Links links) const {
+std::map<PeerName, PeerName> Routes::table(const Search& result) const {
   std::map<PeerName, PeerName> table;
-  Index self = index_of(self_);
-  if (self == kNone) return table;
-  auto result = search(self, kNone, links);
-  for (Index i = 0; i < graph_.names.size(); ++i) {
-    if (!result.reached[i]) continue;
+  for (Index i = 0; i < names_.size(); ++i) {
+    if (result.level[i] == kNone) continue;
     Index hop = result.next_hop[i];
-    table.emplace_hint(table.end(), graph_.names[i], hop == kNone ? PeerName() : graph_.names[hop]);
+    table.emplace_hint(table.end(), names_[i], hop == kNone ? PeerName() : names_[hop]);
   }
   return table;
 }
@@ -182,10 +305,8 @@ std::vector<PeerName> Routes::broadcast_hops(PeerName origin, Links links) const
   if (self == kNone) return hops;
   auto result = search(index_of(origin), self, links);
   if (!result.found) return hops;
-  for (std::size_t i = graph_.starts[self]; i < graph_.starts[self + 1]; ++i) {
-    const auto& edge = graph_.edges[i];
-    if (links == Links::strict && !edge.strict) continue;
-    if (!result.reached[edge.to]) hops.push_back(graph_.names[edge.to]);
+  for (const auto& edge : edges_[self]) {
+    if (edge.usable(links) && result.level[edge.to] == kNone) hops.push_back(names_[edge.to]);
   }
   return hops;
 }

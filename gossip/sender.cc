@@ -19,7 +19,7 @@ std::size_t size_of(const Datum& datum) {
 
 void Datum::merge(Datum more) {
   everything = everything || more.everything;
-  peers.merge(more.peers);
+  gossip::merge(news, more.news);
   messages.insert(messages.end(), std::make_move_iterator(more.messages.begin()),
                   std::make_move_iterator(more.messages.end()));
 }

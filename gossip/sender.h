@@ -6,13 +6,13 @@
 
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/peer_name.h"
+#include "gossip/news.h"
 
 namespace weft::gossip {
 
@@ -25,7 +25,7 @@ inline constexpr std::size_t kRelayChannelsMax = 64;
 // channels with an owner say "everything", unknown channels hold the messages themselves.
 struct Datum {
   bool everything = false;
-  std::set<PeerName> peers;
+  News news;
   std::vector<Bytes> messages;
 
   void merge(Datum more);

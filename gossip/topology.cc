@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/ensure.h"
+#include "gossip/internal/records.h"
 
 namespace weft::gossip {
 
@@ -15,21 +16,14 @@ namespace {
 constexpr std::uint64_t kVersionMax =
     std::numeric_limits<std::uint64_t>::max() - (std::uint64_t{1} << 32);
 
-bool by_name(const ConnectionRecord& a, const ConnectionRecord& b) {
-  return a.peer < b.peer;
-}
-
-auto find_connection(std::vector<ConnectionRecord>& connections, PeerName peer) {
-  return std::lower_bound(
-      connections.begin(), connections.end(), peer,
-      [](const ConnectionRecord& connection, PeerName name) { return connection.peer < name; });
-}
-
-// Whether `update` says something newer than what is stored.
-bool supersedes(const PeerRecord& update, const PeerRecord& stored) {
-  if (update.version != stored.version) return update.version > stored.version;
-  if (update.uid != stored.uid) return update.uid > stored.uid;
-  return update.short_id.has_value() && !stored.short_id.has_value();
+// One connection for each peer, ordered by name; of several the last counts.
+void put_in_order(std::vector<ConnectionRecord>& connections) {
+  if (!std::is_sorted(connections.begin(), connections.end(), by_name)) {
+    std::stable_sort(connections.begin(), connections.end(), by_name);
+  }
+  auto last = std::unique(connections.rbegin(), connections.rend(),
+                          [](const auto& a, const auto& b) { return a.peer == b.peer; });
+  connections.erase(connections.begin(), last.base());
 }
 
 }  // namespace
@@ -38,10 +32,12 @@ Topology::Topology(PeerRecord self) : self_(self.name) {
   insert(std::move(self));
 }
 
-Topology::Applied Topology::apply(const std::vector<PeerRecord>& update) {
+Topology::Applied Topology::apply(std::vector<PeerRecord> update) {
   Applied applied;
+  for (auto& record : update)
+    put_in_order(record.connections);
   auto added = add_new(update, applied);
-  for (const auto& record : update) {
+  for (auto& record : update) {
     if (!record.name.known()) continue;
     applied.all.insert(record.name);
     if (record.name == self_) {
@@ -53,7 +49,8 @@ Topology::Applied Topology::apply(const std::vector<PeerRecord>& update) {
     // A record just made has all but its connections; a second one for it must be newer.
     bool fresh = added.erase(record.name) != 0;
     if (fresh || supersedes(record, stored->second)) {
-      replace(stored->second, record, applied);
+      replace(stored->second, std::move(record), applied);
+      if (fresh) applied.changed[stored->first] = 0;
     } else if (record.uid != stored->second.uid && record.uid.value != 0) {
       applied.outdated.insert(record.name);
     }
@@ -68,16 +65,20 @@ void Topology::introduce(PeerRecord neighbour) {
 }
 
 std::vector<PeerName> Topology::collect() {
-  std::set<PeerName> reached{self_};
+  std::map<PeerName, PeerName> reached{{self_, {}}};
   std::vector<PeerName> open{self_};
   while (!open.empty()) {
     const auto& record = peers_.at(open.back());
     open.pop_back();
     for (const auto& connection : record.connections) {
       if (peers_.count(connection.peer) == 0) continue;
-      if (reached.insert(connection.peer).second) open.push_back(connection.peer);
+      if (reached.try_emplace(connection.peer, record.name).second) open.push_back(connection.peer);
     }
   }
+  return collect(reached);
+}
+
+std::vector<PeerName> Topology::collect(const std::map<PeerName, PeerName>& reached) {
   std::vector<PeerName> gone;
   for (auto it = peers_.begin(); it != peers_.end();) {
     if (reached.count(it->first) != 0) {
@@ -87,6 +88,7 @@ std::vector<PeerName> Topology::collect() {
     gone.push_back(it->first);
     connections_ -= it->second.connections.size();
     set_short_id(it->second, std::nullopt);
+    histories_.erase(it->first);
     it = peers_.erase(it);
   }
   if (!gone.empty()) ++revision_;
@@ -98,6 +100,8 @@ void Topology::add_connection(ConnectionRecord connection) {
   auto at = find_connection(self.connections, connection.peer);
   ensure(at == self.connections.end() || at->peer != connection.peer,
          "one connection for each neighbour");
+  note_own(connection.peer);
+  histories_.at(self_).check += fingerprint(connection);
   self.connections.insert(at, std::move(connection));
   ++connections_;
 }
@@ -106,13 +110,19 @@ void Topology::establish_connection(PeerName peer) {
   auto& self = mutable_self();
   auto at = find_connection(self.connections, peer);
   ensure(at != self.connections.end() && at->peer == peer, "a connection of ours");
+  note_own(peer);
+  auto& check = histories_.at(self_).check;
+  check -= fingerprint(*at);
   at->established = true;
+  check += fingerprint(*at);
 }
 
 void Topology::remove_connection(PeerName peer) {
   auto& self = mutable_self();
   auto at = find_connection(self.connections, peer);
   ensure(at != self.connections.end() && at->peer == peer, "a connection of ours");
+  note_own(peer);
+  histories_.at(self_).check -= fingerprint(*at);
   self.connections.erase(at);
   --connections_;
 }
@@ -146,40 +156,57 @@ PeerRecord& Topology::mutable_self() {
   return self;
 }
 
+bool Topology::make(PeerRecord record, Applied& applied) {
+  if (!record.name.known() || peers_.count(record.name) != 0) return false;
+  if (peers_.size() >= kPeersMax) {
+    ++applied.ignored;
+    return false;
+  }
+  insert(std::move(record));
+  return true;
+}
+
 std::set<PeerName> Topology::add_new(const std::vector<PeerRecord>& update, Applied& applied) {
   std::set<PeerName> added;
-  auto make = [&](PeerRecord record) {
-    if (!record.name.known() || peers_.count(record.name) != 0) return false;
-    if (peers_.size() >= kPeersMax) {
-      ++applied.ignored;
-      return false;
-    }
-    insert(std::move(record));
-    return true;
-  };
   for (const auto& record : update) {
     PeerRecord bare{.name = record.name,
                     .nickname = record.nickname,
                     .uid = record.uid,
                     .version = record.version,
                     .short_id = record.short_id};
-    if (make(std::move(bare))) added.insert(record.name);
+    if (make(std::move(bare), applied)) added.insert(record.name);
   }
   for (const auto& record : update) {
     // What an outdated record connects to is of no interest; most records of a quiet mesh are.
     auto stored = peers_.find(record.name);
     if (stored == peers_.end() || record.name == self_) continue;
     if (added.count(record.name) == 0 && !supersedes(record, stored->second)) continue;
-    for (const auto& connection : record.connections)
-      make(PeerRecord{.name = connection.peer});
+    for_added(stored->second, record, [&](const ConnectionRecord& connection) {
+      make(PeerRecord{.name = connection.peer}, applied);
+    });
   }
   return added;
+}
+
+// Whom a stored record is connected to is known, so only what comes in addition is looked up.
+template <class What>
+void Topology::for_added(const PeerRecord& stored, const PeerRecord& update, What what) {
+  auto old = stored.connections.begin();
+  for (const auto& connection : update.connections) {
+    while (old != stored.connections.end() && old->peer < connection.peer)
+      ++old;
+    if (old == stored.connections.end() || old->peer != connection.peer) what(connection);
+  }
 }
 
 void Topology::insert(PeerRecord record) {
   if (record.short_id) short_ids_.add(*record.short_id, record.name);
   connections_ += record.connections.size();
   auto name = record.name;
+  History history{.floor = record.version};
+  for (const auto& connection : record.connections)
+    history.check += fingerprint(connection);
+  histories_.emplace(name, std::move(history));
   peers_.emplace(name, std::move(record));
   ++revision_;
 }
@@ -200,41 +227,34 @@ void Topology::apply_own(const PeerRecord& update, Applied& applied) {
   if (foreign_bumps_ > kForeignBumpsMax) applied.double_seen = update.nickname;
 }
 
-void Topology::replace(PeerRecord& stored, const PeerRecord& update, Applied& applied) {
-  auto connections = resolve(update, applied);
+void Topology::replace(PeerRecord& stored, PeerRecord update, Applied& applied) {
+  resolve(stored, update, applied);
   std::size_t others = connections_ - stored.connections.size();
-  if (others + connections.size() > kConnectionsMax) {
+  if (others + update.connections.size() > kConnectionsMax) {
     ++applied.ignored;
     return;
   }
-  connections_ = others + connections.size();
-  stored.connections = std::move(connections);
+  applied.changed.try_emplace(update.name, stored.uid == update.uid ? stored.version : 0);
+  record_changes(stored, update);
+  connections_ = others + update.connections.size();
+  stored.connections = std::move(update.connections);
   stored.version = update.version;
   stored.uid = update.uid;
-  stored.nickname = update.nickname;
+  stored.nickname = std::move(update.nickname);
   set_short_id(stored, update.short_id);
   ++revision_;
-  applied.changed.insert(update.name);
 }
 
-std::vector<ConnectionRecord> Topology::resolve(const PeerRecord& update, Applied& applied) const {
-  std::vector<ConnectionRecord> connections;
-  connections.reserve(update.connections.size());
-  for (const auto& connection : update.connections) {
-    if (peers_.count(connection.peer) != 0) {
-      connections.push_back(connection);
-    } else {
-      ++applied.ignored;
-    }
-  }
-  if (!std::is_sorted(connections.begin(), connections.end(), by_name)) {
-    std::stable_sort(connections.begin(), connections.end(), by_name);
-  }
-  // Of several for one peer the last counts.
-  auto last = std::unique(connections.rbegin(), connections.rend(),
-                          [](const auto& a, const auto& b) { return a.peer == b.peer; });
-  connections.erase(connections.begin(), last.base());
-  return connections;
+void Topology::resolve(const PeerRecord& stored, PeerRecord& update, Applied& applied) const {
+  std::set<PeerName> unknown;
+  for_added(stored, update, [&](const ConnectionRecord& connection) {
+    if (peers_.count(connection.peer) == 0) unknown.insert(connection.peer);
+  });
+  applied.ignored += unknown.size();
+  if (unknown.empty()) return;
+  std::erase_if(update.connections, [&](const ConnectionRecord& connection) {
+    return unknown.count(connection.peer) != 0;
+  });
 }
 
 void Topology::set_short_id(PeerRecord& stored, std::optional<ShortId> id) {

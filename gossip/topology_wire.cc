@@ -100,7 +100,7 @@ void write_connections(gob::Encoder& e, const std::vector<ConnectionRecord>& con
   for (const ConnectionRecord& c : connections) {
     name.clear();
     Writer(name).u48(c.peer.value());
-    e.open().field(0).bytes(name).field(1).string(c.remote_address);
+    e.open().field(0).bytes(name).field(1).string(c.remote_address.text());
     e.field(2).boolean(c.outbound).field(3).boolean(c.established).close();
   }
   e.close();

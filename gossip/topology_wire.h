@@ -8,12 +8,13 @@
 
 #include "base/bytes.h"
 #include "base/peer_name.h"
+#include "gossip/remote_address.h"
 
 namespace weft::gossip {
 
 struct ConnectionRecord {
   PeerName peer;
-  std::string remote_address;  // "ip:port" as the reporting peer sees it
+  RemoteAddress remote_address;  // as the reporting peer sees it
   bool outbound = false;
   bool established = false;
   friend bool operator==(const ConnectionRecord&, const ConnectionRecord&) = default;

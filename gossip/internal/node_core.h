@@ -7,6 +7,7 @@
 #include <set>
 
 #include "gossip/connector.h"
+#include "gossip/delta_wire.h"
 #include "gossip/envelope_wire.h"
 #include "gossip/internal/peer_link.h"
 #include "gossip/node.h"
@@ -25,7 +26,15 @@ inline constexpr std::chrono::seconds kOwnUpdateDelay{1};
 // new connection: at the far end of a chain everything learnt was thrown away again, until the
 // periodic gossip half a minute later. So every update pushes the collection out, and further.
 inline constexpr std::chrono::seconds kCollectDelay{3};
+// Under steady news the collection still happens so long after it was first due.
+inline constexpr std::chrono::seconds kCollectDelayMax{10};
 inline constexpr std::chrono::milliseconds kRoutesDelay{100};
+// Peers that speak delta gossip compare summaries: with some neighbours in every round of gossip,
+// and with this many twice after a change, since news may miss somebody while routes change.
+inline constexpr std::size_t kComparedAfterChange = 3;
+inline constexpr unsigned kComparisonsAfterChange = 2;
+inline constexpr std::chrono::seconds kComparisonDelay{1};
+inline constexpr std::chrono::seconds kComparisonInterval{2};
 // Accepted connections: 20 at once, then one every 50 ms.
 inline constexpr std::uint32_t kAcceptBurst = 20;
 inline constexpr std::chrono::milliseconds kAcceptInterval{50};
@@ -43,6 +52,9 @@ inline constexpr std::chrono::minutes kFailedInboundFor{5};
 inline constexpr std::chrono::seconds kRefusedWithin{2};
 // For how long a name collision is shown after it was last seen.
 inline constexpr std::chrono::minutes kCollisionShownFor{10};
+
+// Reports of one peer's address that are looked at.
+inline constexpr std::size_t kReportsMax = 8;
 
 // Why a link ends.
 struct LinkEnding {
@@ -115,9 +127,16 @@ class Node::Core {
   void on_broadcast(TimePoint now, PeerLink& link, ByteView body, Effects& out);
   void on_unicast(TimePoint now, PeerLink& link, ByteView body, Effects& out);
   void on_overlay_message(PeerLink& link, ByteView message, Effects& out);
+  Topology::Applied apply_records(TimePoint now, PeerLink& link, std::vector<PeerRecord> records,
+                                  Effects& out);
   // Nothing if the payload is unreadable; then the link is closed.
   std::optional<Topology::Applied> apply_topology(TimePoint now, PeerLink& link, ByteView payload,
                                                   Effects& out);
+  // Some neighbours as the protocol draws them, of each kind: those who speak delta gossip are
+  // counted apart, for they do not do the work of the others.
+  std::vector<PeerName> some_neighbours(PeerName except, bool delta);
+  void gossip_to(TimePoint now, const std::vector<PeerName>& peers, std::string_view channel,
+                 const Datum& datum, Effects& out);
   void gossip_to_some(TimePoint now, std::string_view channel, PeerName except, const Datum& datum,
                       Effects& out);
   void broadcast_from(TimePoint now, std::string_view channel, PeerName origin, const Datum& datum,
@@ -128,8 +147,30 @@ class Node::Core {
   std::vector<std::string_view> own_channels() const;
   std::optional<Channel> owned(std::string_view name) const;
 
+  // node_delta.cc
+  void on_delta(TimePoint now, PeerLink& link, ByteView body, Effects& out);
+  void on_told(TimePoint now, PeerLink& link, const Summary& theirs, Effects& out);
+  void on_told(TimePoint now, PeerLink& link, const Versions& theirs, Effects& out);
+  void on_told(TimePoint now, PeerLink& link, const Wanted& wanted, Effects& out);
+  void on_told(TimePoint now, PeerLink& link, const Records& records, Effects& out);
+  void on_told(TimePoint now, PeerLink& link, const ChannelSummary& theirs, Effects& out);
+  void on_told(TimePoint now, PeerLink& link, const ChannelWanted& wanted, Effects& out);
+  void send_delta(PeerLink& link, const DeltaMessage& message, Effects& out);
+  void send_state(TimePoint now, PeerLink& link, Channel channel, Effects& out);
+  void tell(TimePoint now, PeerLink& link, News news, Effects& out);
+  // News from `except` goes on: to some of the neighbours that know topologies only, and along the
+  // tree to the others.
+  void pass_on(TimePoint now, PeerName except, const News& news, Effects& out);
+  void tell_along_tree(TimePoint now, PeerName except, const News& news, Effects& out);
+  void tell_own_update(TimePoint now, Effects& out);
+  void note_change(TimePoint now);
+  void compare_with_some(TimePoint now, Effects& out);
+  const Summary& own_summary();
+  std::vector<Bytes> encode_delta(const Datum& datum);
+
   // node_send.cc
   void drain(TimePoint now, PeerLink& link, Effects& out);
+  void send_pending(TimePoint now, PeerLink& link, const Sender::Pending& pending, Effects& out);
   std::vector<Bytes> encode(TimePoint now, const Sender::Pending& pending) const;
   std::vector<Bytes> encode_topology(const Datum& datum) const;
   bool send_message(PeerLink& link, Tag tag, ByteView payload, Effects& out);
@@ -138,6 +179,7 @@ class Node::Core {
   // node_timers.cc
   void schedule_own_update(TimePoint now, PeerName about);
   void request_routes(TimePoint now);
+  void schedule_collection(TimePoint now);
   void settle_routes(TimePoint now, Effects& out);
   void collect_peers(TimePoint now, Effects& out);
   void mend_short_id(TimePoint now);
@@ -146,6 +188,7 @@ class Node::Core {
   void run_connector(TimePoint now, Effects& out);
   Connector::Surroundings surroundings() const;
   void rediscover();
+  void discover(const PeerRecord& record);
 
   // node_status.cc
   LinkStatus link_status(const PeerLink& link) const;
@@ -179,7 +222,14 @@ class Node::Core {
   std::optional<TimePoint> routes_at_;
   std::set<PeerName> own_update_about_;
   // Changed peers to be relayed once the routes are settled, by whom not to tell.
-  std::map<PeerName, std::set<PeerName>> relays_;
+  std::map<PeerName, News> relays_;
+  std::uint64_t own_told_ = 0;  // the version of our record that all neighbours were told
+  std::optional<TimePoint> comparison_at_;
+  unsigned comparisons_left_ = 0;
+  std::optional<TimePoint> collect_latest_;
+  // Not later than any link's deadline, and the connector's as of its last turn.
+  std::optional<TimePoint> links_at_;
+  std::optional<TimePoint> connector_at_;
   std::map<Endpoint, PeerName> discovered_;
   std::uint64_t discovered_revision_ = 0;
   std::set<LinkId> overfull_;  // to be cut off at the end of the event
@@ -187,6 +237,12 @@ class Node::Core {
   // The whole topology as it was last encoded: most neighbours are sent the same bytes.
   mutable std::vector<Bytes> whole_topology_;
   mutable std::uint64_t whole_topology_revision_ = 0;
+  // The news last encoded for delta gossip, likewise, and our summary.
+  News encoded_news_;
+  std::vector<Bytes> encoded_deltas_;
+  std::uint64_t encoded_revision_ = 0;
+  Summary summary_;
+  std::pair<std::uint64_t, std::uint64_t> summary_of_{};  // revision of topology, routes
 };
 
 std::string_view to_string(Channel channel);

@@ -7,6 +7,18 @@
 
 namespace weft::gossip {
 
+namespace {
+
+// What came as a whole record may come from a peer that does not tell its neighbours differences.
+News news_of(const Topology::Applied& applied) {
+  News news;
+  for (const auto& [name, since] : applied.changed)
+    news[name] = {.since = since, .stranger = true};
+  return news;
+}
+
+}  // namespace
+
 std::string_view to_string(Channel channel) {
   switch (channel) {
     case Channel::topology:
@@ -77,6 +89,9 @@ void Node::Core::on_message(TimePoint now, PeerLink& link, ByteView message, Eff
       return on_unicast(now, link, body, out);
     case Tag::gossip_broadcast:
       return on_broadcast(now, link, body, out);
+    case Tag::delta:
+      if (link.delta) return on_delta(now, link, body, out);
+      break;
   }
   log(LogLevel::debug, link, "message with unknown tag " + to_hex(message.first(1)) + " ignored",
       out);
@@ -90,7 +105,7 @@ void Node::Core::on_gossip(TimePoint now, PeerLink& link, ByteView body, Effects
   }
   if (envelope->channel == to_string(Channel::topology)) {
     auto applied = apply_topology(now, link, envelope->payload, out);
-    if (applied && !applied->changed.empty()) relays_[envelope->source].merge(applied->changed);
+    if (applied) merge(relays_[envelope->source], news_of(*applied));
     return;
   }
   if (auto channel = owned(envelope->channel)) {
@@ -117,7 +132,9 @@ void Node::Core::on_broadcast(TimePoint now, PeerLink& link, ByteView body, Effe
   if (envelope->channel == to_string(Channel::topology)) {
     auto applied = apply_topology(now, link, envelope->payload, out);
     if (!applied || applied->changed.empty()) return;
-    datum.peers = std::move(applied->all);
+    for (auto name : applied->all)
+      datum.news[name] = {};
+    tell_along_tree(now, link.theirs->name, news_of(*applied), out);
   } else if (auto channel = owned(envelope->channel)) {
     out.emplace_back(ChannelMessage{.link = link.id,
                                     .channel = *channel,
@@ -175,9 +192,14 @@ std::optional<Topology::Applied> Node::Core::apply_topology(TimePoint now, PeerL
     close_link(now, link.id, {.reason = "unreadable topology: " + to_string(records.error())}, out);
     return std::nullopt;
   }
-  auto applied = topology.apply(*records);
-  collect_at_ = now + kCollectDelay;
-  if (!applied.changed.empty() || applied.own_outdated) request_routes(now);
+  return apply_records(now, link, std::move(*records), out);
+}
+
+Topology::Applied Node::Core::apply_records(TimePoint now, PeerLink& link,
+                                            std::vector<PeerRecord> records, Effects& out) {
+  auto applied = topology.apply(std::move(records));
+  schedule_collection(now);
+  if (!applied.changed.empty() || applied.own_outdated) note_change(now);
   if (applied.own_outdated) schedule_own_update(now, config.name);
   if (applied.own_short_id_lost) mend_short_id(now);
   if (applied.ignored != 0) {
@@ -187,8 +209,10 @@ std::optional<Topology::Applied> Node::Core::apply_topology(TimePoint now, PeerL
   if (!applied.outdated.empty()) {
     // Two runs of one peer are about: it can outbid the old one only when it hears of it, so the
     // news goes back the way it came instead of waiting for the next round of gossip.
-    link.sender.gossip(to_string(Channel::topology), Datum{.peers = std::move(applied.outdated)});
-    drain(now, link, out);
+    News news;
+    for (auto name : applied.outdated)
+      news[name] = {};
+    tell(now, link, std::move(news), out);
   }
   if (const auto& nickname = applied.double_seen) {
     collision_ = {now,
@@ -200,10 +224,17 @@ std::optional<Topology::Applied> Node::Core::apply_topology(TimePoint now, PeerL
   return applied;
 }
 
-void Node::Core::gossip_to_some(TimePoint now, std::string_view channel, PeerName except,
-                                const Datum& datum, Effects& out) {
-  settle_routes(now, out);
-  for (auto peer : routes.random_neighbours(except, rng_)) {
+std::vector<PeerName> Node::Core::some_neighbours(PeerName except, bool delta) {
+  std::set<PeerName> excluded{except};
+  for (const auto& [peer, id] : table_) {
+    if (links_.at(id).delta != delta) excluded.insert(peer);
+  }
+  return routes.random_neighbours(excluded, rng_);
+}
+
+void Node::Core::gossip_to(TimePoint now, const std::vector<PeerName>& peers,
+                           std::string_view channel, const Datum& datum, Effects& out) {
+  for (auto peer : peers) {
     auto* link = neighbour(peer);
     if (link == nullptr) continue;
     link->sender.gossip(channel, datum);
@@ -211,12 +242,20 @@ void Node::Core::gossip_to_some(TimePoint now, std::string_view channel, PeerNam
   }
 }
 
+void Node::Core::gossip_to_some(TimePoint now, std::string_view channel, PeerName except,
+                                const Datum& datum, Effects& out) {
+  settle_routes(now, out);
+  for (bool delta : {false, true})
+    gossip_to(now, some_neighbours(except, delta), channel, datum, out);
+}
+
 void Node::Core::broadcast_from(TimePoint now, std::string_view channel, PeerName origin,
                                 const Datum& datum, Effects& out) {
   settle_routes(now, out);
   for (auto peer : routes.broadcast_all(origin)) {
     auto* link = neighbour(peer);
-    if (link == nullptr) continue;
+    // Of the topology they are told in their own way.
+    if (link == nullptr || (link->delta && channel == to_string(Channel::topology))) continue;
     link->sender.broadcast(channel, origin, datum);
     drain(now, *link, out);
   }

@@ -71,12 +71,11 @@ void Node::Core::on_overlay_established(TimePoint now, LinkId id, Effects& out) 
   if (link == nullptr || !link->ready || link->established) return;
   link->established = true;
   topology.establish_connection(link->theirs->name);
-  request_routes(now);
+  note_change(now);
   schedule_own_update(now, link->theirs->name);
   // The neighbour routes packets to us only when it knows that we call the link established: it
   // is told at once, the others with the next update.
-  link->sender.gossip(to_string(Channel::topology), Datum{.peers = {config.name}});
-  drain(now, *link, out);
+  tell(now, *link, {{config.name, {.since = own_told_}}}, out);
 }
 
 void Node::Core::close_link(TimePoint now, LinkId id, const LinkEnding& ending, Effects& out) {
@@ -119,6 +118,7 @@ void Node::Core::open_stream(TimePoint now, PeerLink& link, Effects& out) {
   if (config.password) options.keys = crypto::KeyPair::generate(rng_);
   Bytes header;
   link.stream.emplace(now, std::move(options), header);
+  links_at_ = earliest(links_at_, link.stream->next_deadline());
   emit(link, std::move(header), out);
 }
 
@@ -146,7 +146,9 @@ void Node::Core::on_introduced(TimePoint now, PeerLink& link, const FeatureMap& 
   if (const auto* refusal = std::get_if<Refusal>(&read)) {
     return close_link(now, link.id, LinkEnding{.reason = refusal->reason}, out);
   }
+  links_at_ = earliest(links_at_, link.stream->next_deadline());
   link.theirs = std::get<Introduction>(std::move(read));
+  link.delta = config.delta_gossip && link.theirs->delta;
   link.conn_uid = link.conn_id ^ link.theirs->conn_id;
   if (auto refused = refuse(now, link, *link.theirs)) {
     return close_link(now, link.id, *refused, out);
@@ -254,7 +256,7 @@ void Node::Core::add_to_table(TimePoint now, PeerLink& link, Effects& out) {
   });
   if (collision_ && collision_->name == theirs.name) collision_.reset();  // the other one left
   mend_short_id(now);
-  request_routes(now);
+  note_change(now);
   schedule_own_update(now, theirs.name);
   connector_due = true;
   if (restarted || !was_reachable) send_everything(now, link, out);
@@ -265,13 +267,13 @@ void Node::Core::remove_from_table(TimePoint now, const PeerLink& link, const Li
   table_.erase(link.theirs->name);
   topology.remove_connection(link.theirs->name);
   out.emplace_back(LinkGone{.link = link.id, .peer = link.theirs->name});
+  note_change(now);
   if (ending.duplicate) {
     // The surviving link is about to take its place: do not drop what we know of the peer.
-    if (!collect_at_) collect_at_ = now + kCollectDelay;
+    if (!collect_at_) schedule_collection(now);
   } else {
     collect_peers(now, out);
   }
-  request_routes(now);
   schedule_own_update(now, config.name);
 }
 
@@ -297,7 +299,8 @@ Introduction Node::Core::introduction(const PeerLink& link) const {
           .conn_id = link.conn_id,
           .short_id = topology.self().short_id,
           .trusted = link.we_trust,
-          .overlays = config.overlays};
+          .overlays = config.overlays,
+          .delta = config.delta_gossip};
 }
 
 bool Node::Core::trusts(Ipv4Addr address) const {

@@ -10,12 +10,12 @@ namespace weft::gossip {
 
 namespace {
 
+// About what a connection takes in gob, its address of 15 to 21 characters included.
+constexpr std::size_t kConnectionSize = 44;
+
 // About what a record takes on the wire.
 std::size_t encoded_size(const PeerRecord& record) {
-  std::size_t size = 64 + record.nickname.size();
-  for (const auto& connection : record.connections)
-    size += 24 + connection.remote_address.size();
-  return size;
+  return 64 + record.nickname.size() + kConnectionSize * record.connections.size();
 }
 
 }  // namespace
@@ -25,19 +25,36 @@ void Node::Core::drain(TimePoint now, PeerLink& link, Effects& out) {
   while (link.ready && !link.draining) {
     auto pending = link.sender.take();
     if (!pending) break;
-    auto tag = pending->origin ? Tag::gossip_broadcast : Tag::gossip;
-    auto source = pending->origin.value_or(config.name);
-    for (const auto& payload : encode(now, *pending)) {
-      auto envelope = write_envelope(pending->channel, source, payload);
-      if (!send_message(link, tag, envelope, out)) {
-        log(LogLevel::warning, link, "gossip on " + pending->channel + " is too large: not sent",
-            out);
-      }
-      batch += envelope.size();
-    }
+    auto before = link.unsent;
+    send_pending(now, link, *pending, out);
+    batch += link.unsent - before;
     link.draining = batch >= kBatchSize;
   }
   if (batch != 0) link.draining = true;
+}
+
+void Node::Core::send_pending(TimePoint now, PeerLink& link, const Sender::Pending& pending,
+                              Effects& out) {
+  if (link.delta && pending.channel == to_string(Channel::topology)) {
+    for (const auto& payload : encode_delta(pending.datum))
+      send_message(link, Tag::delta, payload, out);
+    return;
+  }
+  auto channel = owned(pending.channel);
+  if (link.delta && channel && !pending.origin) {
+    // Complete states are compared before they are sent.
+    if (auto hash = channels_.hash(now, *channel)) {
+      return send_delta(link, ChannelSummary{.channel = pending.channel, .hash = *hash}, out);
+    }
+  }
+  auto tag = pending.origin ? Tag::gossip_broadcast : Tag::gossip;
+  auto source = pending.origin.value_or(config.name);
+  for (const auto& payload : encode(now, pending)) {
+    auto envelope = write_envelope(pending.channel, source, payload);
+    if (!send_message(link, tag, envelope, out)) {
+      log(LogLevel::warning, link, "gossip on " + pending.channel + " is too large: not sent", out);
+    }
+  }
 }
 
 std::vector<Bytes> Node::Core::encode(TimePoint now, const Sender::Pending& pending) const {
@@ -67,7 +84,7 @@ std::vector<Bytes> Node::Core::encode_topology(const Datum& datum) const {
     for (const auto& [name, record] : topology.peers())
       add(record);
   } else {
-    for (auto name : datum.peers) {
+    for (const auto& [name, item] : datum.news) {
       if (const auto* record = topology.find(name)) add(*record);
     }
   }

@@ -46,7 +46,7 @@ MeshStatus Node::Core::status(TimePoint now) const {
       const auto* other = topology.find(connection.peer);
       peer.connections.push_back({.peer = connection.peer,
                                   .nickname = other == nullptr ? std::string() : other->nickname,
-                                  .address = connection.remote_address,
+                                  .address = connection.remote_address.text(),
                                   .outbound = connection.outbound,
                                   .established = connection.established});
     }

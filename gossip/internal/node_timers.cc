@@ -28,26 +28,23 @@ void Node::Core::start(TimePoint now) {
 }
 
 void Node::Core::on_deadline(TimePoint now, Effects& out) {
-  tend_links(now, out);
+  if (due(links_at_, now)) tend_links(now, out);
   if (due(collect_at_, now)) collect_peers(now, out);
   if (due(routes_at_, now)) settle_routes(now, out);
   if (due(own_update_at_, now)) {
     own_update_at_.reset();
-    Datum datum{.peers = std::exchange(own_update_about_, {})};
-    gossip_to_some(now, to_string(Channel::topology), PeerName(), datum, out);
+    tell_own_update(now, out);
   }
+  if (due(comparison_at_, now)) compare_with_some(now, out);
   if (due(gossip_at_, now)) gossip_periodically(now, out);
   // The connector keeps clocks of its own.
-  if (due(connector.next_deadline(), now)) connector_due = true;
+  if (due(connector_at_, now)) connector_due = true;
 }
 
 std::optional<TimePoint> Node::Core::next_deadline() const {
   auto next = earliest(earliest(gossip_at_, own_update_at_), earliest(collect_at_, routes_at_));
-  next = earliest(next, connector.next_deadline());
-  for (const auto& [id, link] : links_) {
-    if (link.stream) next = earliest(next, link.stream->next_deadline());
-  }
-  return next;
+  next = earliest(next, comparison_at_);
+  return earliest(next, earliest(links_at_, connector_at_));
 }
 
 void Node::Core::finish(TimePoint now, Effects& out) {
@@ -74,15 +71,20 @@ void Node::Core::settle_routes(TimePoint now, Effects& out) {
   routes_at_.reset();
   if (routes.recalculate(topology.peers())) out.emplace_back(RoutesChanged{});
   connector_due = true;
-  for (auto& [except, peers] : std::exchange(relays_, {})) {
-    gossip_to_some(now, to_string(Channel::topology), except, Datum{.peers = std::move(peers)},
-                   out);
-  }
+  for (const auto& [except, news] : std::exchange(relays_, {}))
+    pass_on(now, except, news, out);
+}
+
+void Node::Core::schedule_collection(TimePoint now) {
+  if (!collect_latest_) collect_latest_ = now + kCollectDelayMax;
+  collect_at_ = std::min(now + kCollectDelay, *collect_latest_);
 }
 
 void Node::Core::collect_peers(TimePoint now, Effects& out) {
   collect_at_.reset();
-  auto gone = topology.collect();
+  collect_latest_.reset();
+  settle_routes(now, out);
+  auto gone = topology.collect(routes.unicast_all());
   if (gone.empty()) return;
   for (auto peer : gone) {
     out.emplace_back(LogLine{LogLevel::info, "mesh", peer.text(), "", "peer removed: unreachable"});
@@ -116,11 +118,16 @@ void Node::Core::tend_links(TimePoint now, Effects& out) {
     if (!heartbeat.empty()) emit(*link, std::move(heartbeat), out);
     if (link->stream->failed()) close_link(now, id, {.reason = link->stream->error()}, out);
   }
+  links_at_.reset();
+  for (const auto& [id, link] : links_) {
+    if (link.stream) links_at_ = earliest(links_at_, link.stream->next_deadline());
+  }
 }
 
 void Node::Core::run_connector(TimePoint now, Effects& out) {
   rediscover();
   auto plan = connector.plan(now, surroundings());
+  connector_at_ = connector.next_deadline();
   for (auto& host : plan.resolve)
     out.emplace_back(Resolve{std::move(host)});
   for (auto to : plan.dial) {
@@ -148,16 +155,23 @@ void Node::Core::rediscover() {
   discovered_revision_ = topology.revision();
   discovered_.clear();
   for (const auto& [name, record] : topology.peers()) {
-    if (name == config.name) continue;
-    for (const auto& connection : record.connections) {
-      if (discovered_.size() >= kDiscoveredMax) return;
-      if (connection.peer == config.name || table_.count(connection.peer) != 0) continue;
-      auto address = Endpoint::parse(connection.remote_address);
-      if (!address || !dialable(address->ip)) continue;
-      // Whoever dialled the reporter did so from a passing port; it listens on the usual one.
-      if (!connection.outbound) address->port = config.port;
-      discovered_.emplace(*address, connection.peer);
-    }
+    if (discovered_.size() >= kDiscoveredMax) return;
+    if (name != config.name && table_.count(name) == 0) discover(record);
+  }
+}
+
+// Whoever a peer is connected to says where it is.
+void Node::Core::discover(const PeerRecord& record) {
+  std::size_t reports = 0;
+  for (const auto& connection : record.connections) {
+    if (connection.peer == config.name) continue;
+    const auto* report = topology.connection(connection.peer, record.name);
+    auto address = report == nullptr ? std::nullopt : report->remote_address.endpoint();
+    if (!address || !dialable(address->ip)) continue;
+    // Whoever dialled the reporter did so from a passing port; it listens on the usual one.
+    if (!report->outbound) address->port = config.port;
+    discovered_.emplace(*address, record.name);
+    if (++reports == kReportsMax) return;
   }
 }
 

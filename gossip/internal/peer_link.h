@@ -29,6 +29,7 @@ struct PeerLink {
   bool ready = false;  // in the connection table
   bool established = false;
   bool overlay_encrypted = false;
+  bool delta = false;  // both ends speak delta gossip
   TimePoint ready_since{};
 
   Sender sender{};

@@ -111,10 +111,10 @@ TEST_CASE("surrogates: flood: beyond the bound nothing is passed on, until time 
 
 TEST_CASE("sender: merging: one datum for each channel, gossip before broadcasts") {
   Sender sender;
-  sender.broadcast("topology", name(2), {.peers = {name(2)}});
-  sender.broadcast("topology", name(1), {.peers = {name(1)}});
-  sender.gossip("topology", {.peers = {name(3)}});
-  sender.gossip("topology", {.everything = true, .peers = {name(4)}});
+  sender.broadcast("topology", name(2), {.news = {{name(2), {}}}});
+  sender.broadcast("topology", name(1), {.news = {{name(1), {}}}});
+  sender.gossip("topology", {.news = {{name(3), {}}}});
+  sender.gossip("topology", {.everything = true, .news = {{name(4), {}}}});
   sender.gossip("other", message("one"));
   sender.gossip("other", message("two"));
   auto other = sender.take();
@@ -125,7 +125,7 @@ TEST_CASE("sender: merging: one datum for each channel, gossip before broadcasts
   REQUIRE(gossip.has_value());
   CHECK_FALSE(gossip->origin.has_value());
   CHECK(gossip->datum.everything);
-  CHECK(gossip->datum.peers == std::set{name(3), name(4)});
+  CHECK(gossip->datum.news == News{{name(3), {}}, {name(4), {}}});
   CHECK(sender.take()->origin == name(1));
   CHECK(sender.take()->origin == name(2));
   CHECK(sender.empty());

@@ -37,12 +37,12 @@ TEST_CASE("topology: update: new peers, and placeholders for whom they are conne
   auto topology = us();
   auto applied = topology.apply({record(2, 5, {1, 3})});
   CHECK(applied.all == std::set{name(2)});
-  CHECK(applied.changed == std::set{name(2)});
+  CHECK(applied.changed.count(name(2)) == 1);
   REQUIRE(topology.find(name(3)) != nullptr);
   CHECK(*topology.find(name(3)) == PeerRecord{.name = name(3)});
   CHECK(topology.find(name(2))->connections.size() == 2);
   // The placeholder becomes a record as soon as one comes.
-  CHECK(topology.apply({record(3, 0)}).changed == std::set{name(3)});
+  CHECK(topology.apply({record(3, 0)}).changed.count(name(3)) == 1);
   CHECK(topology.find(name(3))->nickname == "host3");
 }
 
@@ -57,11 +57,11 @@ TEST_CASE("topology: versions: only newer records are taken, then newer UIDs, th
   CHECK(topology.apply({other}).changed.empty());
   other.uid = {5000};
   other.short_id.reset();
-  CHECK(topology.apply({other}).changed == std::set{name(2)});
+  CHECK(topology.apply({other}).changed.count(name(2)) == 1);
   CHECK(topology.apply({record(2, 5)}).changed.empty());
   other.short_id = ShortId::make(7);
-  CHECK(topology.apply({other}).changed == std::set{name(2)});
-  CHECK(topology.apply({record(2, 6, {1})}).changed == std::set{name(2)});
+  CHECK(topology.apply({other}).changed.count(name(2)) == 1);
+  CHECK(topology.apply({record(2, 6, {1})}).changed.count(name(2)) == 1);
 }
 
 TEST_CASE("topology: versions: of two records in one message the newer counts") {
