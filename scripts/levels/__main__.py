@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from . import builds, fuzz, namespaces, programs, style
+from . import builds, fuzz, namespaces, programs, sim, style
 from .tally import ROOT, Outcome, Tally
 
 LEVELS = ("style", "unit", "golden", "sim", "fuzz", "netns")
@@ -39,6 +39,18 @@ def run_programs(tally, levels, configs):
         for level in wanted if ready else ():
             if config is not builds.TSAN or level == "unit":
                 programs.run_suite(tally, config, level)
+
+
+# Histories played by every run; scripts/sim plays others.
+SIM_SEEDS = (1, 1000)
+
+
+def run_sim(tally):
+    try:
+        sim.run(tally, *SIM_SEEDS)
+        sim.run_mutants(tally)
+    except builds.BuildFailed as failure:
+        tally.add(Outcome("sim", sim.CONFIG.name, "build", failed=1, log=str(failure)))
 
 
 def run_fuzz(tally, seconds):
@@ -86,6 +98,8 @@ def main():
     if options.all:
         configs += [builds.CLANG_ASAN, builds.GCC_RELEASE, builds.CLANG_RELEASE, builds.TSAN]
     run_programs(tally, levels, configs)
+    if "sim" in levels:
+        run_sim(tally)
     if "fuzz" in levels:
         run_fuzz(tally, 60 if options.all else 5)
     if "netns" in levels:

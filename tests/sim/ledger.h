@@ -28,8 +28,12 @@ class Ledger {
   void on_disk_replaced(HostId host, const std::optional<ipam::RingData>& ring);
   // The host's idea of what it owns may be wrong from here on, and not by a fault of the protocol:
   // its disk was old or lost, its name is used twice, or an operator gave its space away.
-  void suspect(HostId host) { suspects_.insert(host); }
-  bool has_suspects() const { return !suspects_.empty(); }
+  void suspect(HostId host) {
+    suspects_.insert(host);
+    strays_ = true;
+  }
+  // Whether clients may hold addresses that their host has lost to another.
+  bool strays_possible() const { return strays_; }
 
   // Two hosts own an address, one of them a suspect: until somebody has mended that, no promise
   // is made about who gets which address.
@@ -63,6 +67,7 @@ class Ledger {
   std::set<HostId> suspects_;
   bool wiped_ = false;  // some disk is gone, and with it a vote
   bool disputed_ = false;
+  bool strays_ = false;
   std::string breach_;
 };
 

@@ -93,7 +93,7 @@ void World::grant(HostId id, const std::string& ident, Cidr address) {
     for (const auto& [holder, taken] : hosts_[other].held) {
       if (taken.addr() != address.addr()) continue;
       // Held outside of its own ranges, since an old disk or an operator said so.
-      if (ledger_.has_suspects() && !ledger_.claims(other).contains(taken.addr())) continue;
+      if (ledger_.strays_possible() && !ledger_.claims(other).contains(taken.addr())) continue;
       breach(address.text() + " was given to " + ident + " on " + host.nickname + " while " +
              holder + " has it on " + hosts_[other].nickname);
     }
