@@ -54,11 +54,16 @@ std::optional<Failure> Daemon::start() {
     peer_->start(now, stored_.allocator, resume ? stored_.targets : options_.peers, out);
   });
   claim_bridge_addresses();
+  if (options_.ipam) {
+    inspector_ = std::make_unique<IpamInspector>(*this, *peer_, *store_, loop_, options_.bridge);
+    inspector_->claim_living();
+  }
   if (auto failure = open_api()) return failure;
   upkeep_ = std::make_unique<io::Timer>(loop_, [this] { on_upkeep(); });
   on_upkeep();
   release_startup_pages();
   ready_ = true;
+  service_.ready("serving as " + display_name(identity_.name, options_.nickname));
   return std::nullopt;
 }
 
@@ -68,6 +73,7 @@ int Daemon::run() {
         "stopping on signal " + std::to_string(signal) +
             "; bridge and pods stay connected to one another");
     ready_ = false;
+    service_.stopping();
     mesh_->close_all();
     loop_.post([this] { loop_.stop(); });
   });
@@ -315,13 +321,15 @@ void Daemon::shut_down_ipam(std::function<void()> done) {
   engine_->after_commit(std::move(done));
 }
 
+void Daemon::check_ipam(bool fix, std::function<void(const IpamCheckReport&)> done) {
+  // What was asked for before is on disk when the two are compared.
+  engine_->after_commit(
+      [this, fix, done = std::move(done)]() mutable { inspector_->check(fix, std::move(done)); });
+}
+
 bool Daemon::alive(std::string_view peer) const {
-  const gossip::Node& node = peer_->node();
-  for (PeerName known : node.known_peers()) {
-    bool meant = known.text() == peer || node.nickname(known) == peer;
-    if (meant && known != identity_.name && node.reachable(known)) return true;
-  }
-  return false;
+  auto meant = peer_->allocator()->find_peer(peer);
+  return meant && peer_->node().reachable(*meant);
 }
 
 std::optional<std::uint64_t> Daemon::take_over(std::string_view peer, bool force) {

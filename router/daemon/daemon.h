@@ -12,9 +12,11 @@
 #include "router/daemon/control.h"
 #include "router/daemon/engine.h"
 #include "router/daemon/host_network.h"
+#include "router/daemon/ipam_inspector.h"
 #include "router/daemon/identity.h"
 #include "router/daemon/options.h"
 #include "router/io/http_server.h"
+#include "router/io/service_manager.h"
 
 namespace weft::daemon {
 
@@ -47,6 +49,7 @@ class Daemon final : public Control {
   std::vector<Cidr> lookup(std::string_view ident, Cidr subnet) const override;
   const ipam::OwnedMap& owned() const override;
   void shut_down_ipam(std::function<void()> done) override;
+  void check_ipam(bool fix, std::function<void(const IpamCheckReport&)> done) override;
   std::optional<std::uint64_t> take_over(std::string_view peer, bool force) override;
 
  private:
@@ -68,6 +71,7 @@ class Daemon final : public Control {
   StoredState stored_;
   crypto::SodiumRng rng_;
   io::EventLoop loop_;
+  io::ServiceManager service_{loop_, io::ServiceEnvironment::take()};
   HostNetwork network_;
   std::unique_ptr<peer::Peer> peer_;
   dataplane::Dataplane dataplane_;
@@ -77,6 +81,7 @@ class Daemon final : public Control {
   Api api_{*this, {.range_tracker = options_.no_masq_local ? "no-masq-local" : ""}};
   std::vector<std::unique_ptr<io::HttpServer>> servers_;
   std::unique_ptr<io::Timer> upkeep_;
+  std::unique_ptr<IpamInspector> inspector_;
   std::uint64_t last_request_ = 0;
   bool ready_ = false;
   int exit_code_ = 0;

@@ -69,6 +69,8 @@ void declare_host(CLI::App& app, Raw& raw) {
                "keep the source address of traffic to addresses allocated here");
   app.add_option("--log-level", raw.log_level, "debug, info, warning or error")
       ->capture_default_str();
+  app.set_config("--config", "", "file of options, a line name=value each; arguments win");
+  app.allow_config_extras(CLI::config_extras_mode::error);
   app.add_flag("--pkt-debug", raw.packet_debug, "log every packet decision (slow)");
   app.add_flag("--print-peer-name", raw.print_peer_name, "print the peer name and exit");
   app.add_flag("--version", raw.version, "print the version and exit");

@@ -29,6 +29,18 @@ def flags():
     compare("flag", set(FLAG.findall(usage)), set(FLAG.findall(rows)))
 
 
+def config_file():
+    """The file that packages install explains every option, commented out."""
+    with open(f"{ROOT}/scripts/deploy/systemd/weaver.conf") as file:
+        there = set(re.findall(r"^#?([a-z][a-z-]*) *=", file.read(), re.MULTILINE))
+    rows = [line for line in page("weaver.md").split("## Flags of Weave's")[0].splitlines()
+            if line.startswith("| `--")]
+    flags_of_file = {FLAG.search(row)[1].lstrip("-") for row in rows}
+    flags_of_file -= {"config", "help", "version", "print-peer-name"}
+    check("reference: weaver.conf has every option", flags_of_file | {"peers"} == there,
+          " ".join(sorted((flags_of_file | {"peers"}) ^ there)))
+
+
 def metrics():
     name = r"(?:weave|weft)_\w+"
     cells = [row.split("|")[1] for row in page("metrics.md").splitlines() if row.startswith("| `")]
@@ -39,4 +51,4 @@ def metrics():
         compare("metric", ours, set(re.findall(name, " ".join(cells))))
 
 
-main(flags, metrics)
+main(flags, config_file, metrics)

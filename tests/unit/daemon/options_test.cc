@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 using namespace weft;
 using namespace weft::daemon;
@@ -101,4 +102,44 @@ TEST_CASE("options: password: file, environment and flag, and never in the summa
   Options flag = accepted({"--password", "s3cr3t"});
   CHECK_FALSE(contains(flag.summary, "s3cr3t"));
   CHECK(contains(flag.summary, "password=***"));
+}
+
+namespace {
+
+// A file of options with this content, for the time of the test.
+class ConfigFile {
+ public:
+  explicit ConfigFile(const std::string& content)
+      : path_("/tmp/weft-options-test-" + std::to_string(::getpid())) {
+    std::ofstream(path_) << content;
+  }
+  ConfigFile(const ConfigFile&) = delete;
+  ConfigFile& operator=(const ConfigFile&) = delete;
+  ~ConfigFile() { ::unlink(path_.c_str()); }
+  std::string argument() const { return "--config=" + path_; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace
+
+TEST_CASE("options: config: a file gives options and peers, and the command line overrides it") {
+  ConfigFile file(
+      "# where it runs\nport = 7000\nno-discovery = true\nipalloc-range = 10.40.0.0/16\n"
+      "peers = [\"10.0.0.1\", \"10.0.0.2\"]\n");
+  Options from_file = accepted({file.argument()});
+  CHECK(from_file.port == 7000);
+  CHECK_FALSE(from_file.discovery);
+  CHECK(from_file.ipam->range.text() == "10.40.0.0/16");
+  CHECK(from_file.peers == std::vector<std::string>{"10.0.0.1", "10.0.0.2"});
+  CHECK(contains(from_file.summary, "port=7000"));
+  CHECK(accepted({file.argument(), "--port=7001"}).port == 7001);
+}
+
+TEST_CASE(
+    "options: config: a missing file and a line that means nothing are errors that name them") {
+  CHECK(contains(refused({"--config=/nowhere/weaver.conf"}), "/nowhere/weaver.conf"));
+  ConfigFile file("ipaloc-range = 10.40.0.0/16\n");
+  CHECK(contains(refused({file.argument()}), "ipaloc-range"));
 }
