@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "gossip/internal/node_core.h"
+#include "gossip/summary.h"
 
 namespace weft::gossip {
 
@@ -186,6 +187,10 @@ std::vector<PeerName> Node::known_peers() const {
 
 bool Node::reachable(PeerName peer) const {
   return core_->reachable(peer);
+}
+
+std::uint64_t Node::topology_hash() const {
+  return summarize(core_->topology.peers(), core_->routes.unicast_all(), 0).total;
 }
 
 MeshStatus Node::status(TimePoint now) const {

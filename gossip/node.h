@@ -104,6 +104,8 @@ class Node {
   std::vector<PeerName> broadcast_hops(PeerName origin) const;  // established and symmetric
   std::vector<PeerName> known_peers() const;                    // ourselves included, sorted
   bool reachable(PeerName peer) const;                          // by gossip: a route over any links
+  // Equal where two peers know the same versions of the same peers.
+  std::uint64_t topology_hash() const;
   MeshStatus status(TimePoint now) const;
 
  private:

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/ensure.h"
+#include "ipam-crdt/gossip_state_wire.h"
 
 namespace weft::peer {
 namespace {
@@ -34,6 +35,8 @@ class Peer::Core final : public gossip::ChannelStates, public ipam::MeshView {
     return allocator_->state(now);
   }
 
+  std::optional<std::uint64_t> hash(TimePoint now, gossip::Channel channel) const override;
+
   // ipam::MeshView
   bool known(PeerName peer) const override { return node_.knows(peer); }
   bool reachable(PeerName peer) const override { return node_.reachable(peer); }
@@ -58,7 +61,28 @@ class Peer::Core final : public gossip::ChannelStates, public ipam::MeshView {
 
   gossip::Node node_;
   std::optional<ipam::Allocator> allocator_;
+  // The hash of the allocator's state and the time it is of: a round asks for it many times.
+  mutable std::optional<std::pair<TimePoint, std::uint64_t>> hashed_;
 };
+
+// Of what peers have in common: not whose copy it is and of when, nor the nicknames, which come
+// along with changes of the ring.
+std::optional<std::uint64_t> Peer::Core::hash(TimePoint now, gossip::Channel channel) const {
+  if (!owns(channel)) return std::nullopt;
+  if (hashed_ && hashed_->first == now) return hashed_->second;
+  auto state = ipam::parse_state(allocator_->state(now));
+  ensure(state.has_value(), "our own state is readable");
+  if (state->ring) state->ring->holder = {};
+  auto common = ipam::write_state({.nicknames = {},
+                                   .paxos = state->paxos ? &*state->paxos : nullptr,
+                                   .ring = state->ring ? &*state->ring : nullptr});
+  // FNV-1a: it need not withstand malice, whose worst is that a difference waits for a change.
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (auto byte : common)
+    hash = (hash ^ std::to_integer<std::uint64_t>(byte)) * 0x100000001b3;
+  hashed_ = {now, hash};
+  return hash;
+}
 
 void Peer::Core::settle(TimePoint now, gossip::Effects& raised, PeerEffects& out) {
   // `raised` grows while it is worked off: handling a message may make the node send.

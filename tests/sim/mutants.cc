@@ -108,12 +108,18 @@ ipam::Owned wrap_entry(const ipam::OwnedTable* self, std::string_view ident) {
   return real_entry(self, ident);
 }
 
-#define WEFT_COLLECT "_ZN4weft6gossip8Topology7collectEv"
-std::vector<PeerName> real_collect(gossip::Topology* self) asm("__real_" WEFT_COLLECT);
-std::vector<PeerName> wrap_collect(gossip::Topology* self) asm("__wrap_" WEFT_COLLECT);
-std::vector<PeerName> wrap_collect(gossip::Topology* self) {
+// The mangled name of collect(const std::map<PeerName, PeerName>&).
+#define WEFT_COLLECT                                                                       \
+  "_ZN4weft6gossip8Topology7collectERKSt3mapINS_8PeerNameES3_St4lessIS3_ESaISt4pairIKS3_S" \
+  "3_EEE"
+using Reached = std::map<PeerName, PeerName>;
+std::vector<PeerName> real_collect(gossip::Topology* self,
+                                   const Reached& reached) asm("__real_" WEFT_COLLECT);
+std::vector<PeerName> wrap_collect(gossip::Topology* self,
+                                   const Reached& reached) asm("__wrap_" WEFT_COLLECT);
+std::vector<PeerName> wrap_collect(gossip::Topology* self, const Reached& reached) {
   if (mutant("gone_peers_kept")) return {};
-  return real_collect(self);
+  return real_collect(self, reached);
 }
 
 #define WEFT_DROP_CONNECTION "_ZN4weft6gossip8Topology17remove_connectionENS_8PeerNameE"
