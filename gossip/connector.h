@@ -63,6 +63,7 @@ class Connector {
   const std::vector<std::string>& texts() const { return texts_; }
   // Direct targets that may still be reached; a name counts once for each of its addresses.
   std::size_t active_count() const;
+  std::size_t candidate_count() const { return candidates_.size(); }
   bool is_direct(Endpoint to) const;
 
   void on_resolved(TimePoint now, std::string_view host, std::vector<Ipv4Addr> addresses,

@@ -197,4 +197,8 @@ MeshStatus Node::status(TimePoint now) const {
   return core_->status(now);
 }
 
+NodeLoad Node::load() const {
+  return core_->load();
+}
+
 }  // namespace weft::gossip

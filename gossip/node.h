@@ -107,6 +107,7 @@ class Node {
   // Equal where two peers know the same versions of the same peers.
   std::uint64_t topology_hash() const;
   MeshStatus status(TimePoint now) const;
+  NodeLoad load() const;
 
  private:
   class Core;

@@ -76,4 +76,11 @@ Sender::Buckets& Sender::buckets(std::string_view channel) {
   return found->second;
 }
 
+std::size_t Sender::pending_kinds() const {
+  std::size_t kinds = 0;
+  for (const auto& [channel, buckets] : channels_)
+    kinds += (buckets.gossip ? 1 : 0) + buckets.broadcasts.size();
+  return kinds;
+}
+
 }  // namespace weft::gossip

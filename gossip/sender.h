@@ -45,6 +45,8 @@ class Sender {
   std::optional<Pending> take();
   bool empty() const { return channels_.empty(); }
   std::uint64_t dropped() const { return dropped_; }
+  // Of how many kinds something waits; each kind merges.
+  std::size_t pending_kinds() const;
 
  private:
   struct Buckets {

@@ -58,6 +58,18 @@ struct LinkStatus {
   std::uint64_t attempts = 0;
 };
 
+// How much the node holds of what peers and time can make it hold.
+struct NodeLoad {
+  std::size_t links = 0;  // those being dialled or introduced included
+  std::size_t connections = 0;
+  std::size_t peers = 0;  // in the topology
+  std::size_t discovered = 0;
+  std::size_t candidates = 0;  // addresses the connector knows
+  std::size_t failed_inbound = 0;
+  std::size_t pending_news = 0;  // kinds of news that wait for one neighbour, at most
+  std::size_t unsent_bytes = 0;  // that one neighbour has not taken, at most
+};
+
 struct MeshStatus {
   PeerName name;
   std::string nickname;

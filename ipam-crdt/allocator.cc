@@ -191,6 +191,10 @@ AllocatorStatus Allocator::status() const {
   return core_->status();
 }
 
+AllocatorLoad Allocator::load() const {
+  return core_->load();
+}
+
 std::optional<PeerName> Allocator::find_peer(std::string_view peer) const {
   return core_->find_peer(peer);
 }

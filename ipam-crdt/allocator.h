@@ -160,6 +160,7 @@ class Allocator {
   const OwnedMap& owned() const;
   const AllocatorConfig& config() const;
   AllocatorStatus status() const;
+  AllocatorLoad load() const;
   // Whom take_over(peer) would take from: a peer of that name or nickname, other than ourselves.
   std::optional<PeerName> find_peer(std::string_view peer) const;
 

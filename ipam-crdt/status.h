@@ -42,6 +42,17 @@ struct StrayStatus {
   std::optional<PeerName> owner;  // of the range, if there is a ring
 };
 
+// How much the allocator holds of what peers and clients can make it hold.
+struct AllocatorLoad {
+  std::size_t primes = 0;
+  std::size_t claims = 0;
+  std::size_t allocates = 0;
+  std::size_t asks = 0;
+  std::size_t nicknames = 0;
+  std::size_t entries = 0;  // of the ring
+  std::size_t voters = 0;   // known to the vote for the first ring
+};
+
 struct AllocatorStatus {
   std::optional<PaxosStatus> paxos;  // only while there is no ring
   IpRange universe;

@@ -95,6 +95,7 @@ class Node::Core {
   // Views (node_status.cc).
   bool reachable(PeerName peer) const;
   MeshStatus status(TimePoint now) const;
+  NodeLoad load() const;
 
   NodeConfig config;
   Topology topology;

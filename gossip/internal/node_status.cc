@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the node tells operators.
+#include <algorithm>
+
 #include "gossip/internal/node_core.h"
 
 namespace weft::gossip {
@@ -66,6 +68,20 @@ MeshStatus Node::Core::status(TimePoint now) const {
     status.name_collision = collision_->text;
   }
   return status;
+}
+
+NodeLoad Node::Core::load() const {
+  NodeLoad load{.links = links_.size(),
+                .connections = table_.size(),
+                .peers = topology.peers().size(),
+                .discovered = discovered_.size(),
+                .candidates = connector.candidate_count(),
+                .failed_inbound = failed_inbound_.size()};
+  for (const auto& [id, link] : links_) {
+    load.pending_news = std::max(load.pending_news, link.sender.pending_kinds());
+    load.unsent_bytes = std::max(load.unsent_bytes, link.unsent);
+  }
+  return load;
 }
 
 LinkStatus Node::Core::link_status(const PeerLink& link) const {

@@ -283,6 +283,16 @@ AllocatorStatus Allocator::Core::status() const {
   return out;
 }
 
+AllocatorLoad Allocator::Core::load() const {
+  return {.primes = primes_.size(),
+          .claims = claims_.size(),
+          .allocates = allocates_.size(),
+          .asks = asks_.size(),
+          .nicknames = nicknames_.size(),
+          .entries = ring_.entries().size(),
+          .voters = paxos_ ? paxos_->state().size() : 0};
+}
+
 void Allocator::Core::log(LogLevel level, std::string text, PeerName peer) {
   queue_.push_back(LogLine{.level = level,
                            .component = "ipam",

@@ -93,6 +93,7 @@ class Allocator::Core {
   const OwnedMap& owned() const { return owned_.all(); }
   const AllocatorConfig& config() const { return config_; }
   AllocatorStatus status() const;
+  AllocatorLoad load() const;
   std::optional<PeerName> find_peer(std::string_view peer) const;
 
  private:

@@ -41,6 +41,7 @@ class Ledger {
   // As if nothing had been wrong: from here on every promise holds again.
   void mended();
   const std::string& breach() const { return breach_; }
+  const std::set<PeerName>& names() const { return names_; }
 
   const std::optional<ipam::RingData>& ring(HostId host) const { return copies_[host].ring; }
   const ipam::IntervalSet& claims(HostId host) const { return copies_[host].claims; }

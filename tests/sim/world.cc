@@ -84,6 +84,7 @@ peer::PeerConfig World::config_of(HostId id) {
 void World::start(HostId id) {
   Host& host = hosts_[id];
   ++host.runs;
+  host.lenient_claims = 0;
   tell(host.nickname + " starts as " + host.name.text() + ", " +
        (ring_of(host.disk.allocator) ? "with a ring" : "without a ring"));
   host.rng = std::make_unique<SeededRng>(rng_.next());

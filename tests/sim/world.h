@@ -111,6 +111,7 @@ class World final : private Endpoints {
     Disk disk{};
     std::map<std::string, Cidr> held{};             // what clients were told
     std::map<ipam::RequestId, Request> requests{};  // what clients wait for
+    std::size_t lenient_claims = 0;                 // of this run: they go on after their answer
     std::optional<Disk> backup{};
     std::map<std::string, Cidr> backup_held{};
     PeerName backup_name{};
@@ -144,6 +145,7 @@ class World final : private Endpoints {
   void check_restored(HostId id);
   void check_books(HostId id);
   void check_bounds(HostId id);
+  std::size_t runs() const;  // of all hosts so far
   std::string disagreement_of(HostId id, const std::string& ring, Owners owners) const;
   std::string ring_text(HostId id) const;
   Cidr range() const { return *Cidr::parse(options_.range); }

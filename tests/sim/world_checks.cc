@@ -6,6 +6,16 @@
 #include "tests/sim/world.h"
 
 namespace weft::sim {
+namespace {
+
+// What a peer of a simulated mesh may hold: far less than the limits of the product, which are for
+// the largest mesh there may be and for hostile peers.
+constexpr std::size_t kLinksSpare = 32;  // that are being closed by the other side
+constexpr std::size_t kFailedInboundMax = 16;
+constexpr std::size_t kUnsentMax = 1024 * 1024;
+constexpr std::size_t kEntriesMax = 2048;
+
+}  // namespace
 
 // A host that came back must still know every address that clients were told of.
 void World::check_restored(HostId id) {
@@ -46,7 +56,46 @@ void World::check_books(HostId id) {
 }
 
 void World::check_bounds(HostId id) {
-  (void)id;
+  if (!up(id)) return;
+  const peer::Peer& peer = *hosts_[id].peer;
+  gossip::NodeLoad mesh = peer.node().load();
+  ipam::AllocatorLoad ipam = peer.allocator()->load();
+  std::size_t names = ledger_.names().size();
+  std::size_t clients = hosts_[id].requests.size() + hosts_[id].disk.allocator.owned.size() +
+                        hosts_[id].lenient_claims;
+  const struct {
+    std::string_view what;
+    std::size_t size;
+    std::size_t limit;
+  } loads[] = {
+      {"links", mesh.links, 6 * hosts_.size() + kLinksSpare},
+      {"connections", mesh.connections, names},
+      {"peers", mesh.peers, names},
+      {"discovered addresses", mesh.discovered, hosts_.size() * hosts_.size()},
+      {"addresses to dial", mesh.candidates, hosts_.size() * hosts_.size()},
+      {"failed inbound links", mesh.failed_inbound, kFailedInboundMax},
+      {"pending news", mesh.pending_news, 3 * names + 3},
+      {"unsent bytes", mesh.unsent_bytes, kUnsentMax},
+      {"primes", ipam.primes, hosts_[id].requests.size()},
+      {"claims", ipam.claims, clients},
+      {"allocations", ipam.allocates, hosts_[id].requests.size()},
+      {"space requests", ipam.asks, ipam.allocates},
+      {"nicknames", ipam.nicknames, names},
+      {"ring entries", ipam.entries, kEntriesMax},
+      {"voters", ipam.voters, names + runs()},
+  };
+  for (const auto& load : loads) {
+    if (load.size <= load.limit) continue;
+    breach(hosts_[id].nickname + " holds " + std::to_string(load.size) + " " +
+           std::string(load.what) + ", which is beyond " + std::to_string(load.limit));
+  }
+}
+
+std::size_t World::runs() const {
+  std::size_t runs = 0;
+  for (const Host& host : hosts_)
+    runs += host.runs;
+  return runs;
 }
 
 std::string World::ring_text(HostId id) const {

@@ -25,6 +25,7 @@ void World::claim(HostId id, bool lenient) {
   Ipv4Addr wanted = hosts.start + static_cast<std::uint32_t>(rng_.below(hosts.size()));
   Cidr address = *Cidr::make(wanted, range().prefix_len());
   hosts_[id].requests[request] = {.ident = ident, .claimed = address, .lenient = lenient};
+  hosts_[id].lenient_claims += lenient ? 1 : 0;
   tell(hosts_[id].nickname + ": " + ident + " claims " + address.text());
   call(id, [&](peer::Peer& peer, auto& out) {
     peer.claim(now(), request, ident, address,
