@@ -60,6 +60,7 @@ class History {
     options.latency_max = std::chrono::milliseconds(1 + below(200));
     options.bytes_per_second = std::uint64_t{1} << (17 + below(10));
     options.targets = below(2) == 0 ? 0 : 2 + below(2);
+    if (below(3) == 0) options.plain_gossip = below(options.hosts + 1);
     std::uint64_t way = below(8);
     if (way == 0) options.seeds = 1 + below(3);
     if (way == 1) options.observers = 1 + below(2);

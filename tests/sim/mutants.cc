@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "gossip/topology.h"
+#include "ipam-crdt/allocator.h"
 #include "ipam-crdt/internal/owned_table.h"
 #include "ipam-crdt/interval_set.h"
 #include "ipam-crdt/paxos.h"
@@ -122,13 +123,19 @@ std::vector<PeerName> wrap_collect(gossip::Topology* self, const Reached& reache
   return real_collect(self, reached);
 }
 
-#define WEFT_DROP_CONNECTION "_ZN4weft6gossip8Topology17remove_connectionENS_8PeerNameE"
-void real_remove_connection(gossip::Topology* self,
-                            PeerName peer) asm("__real_" WEFT_DROP_CONNECTION);
-void wrap_remove_connection(gossip::Topology* self,
-                            PeerName peer) asm("__wrap_" WEFT_DROP_CONNECTION);
-void wrap_remove_connection(gossip::Topology* self, PeerName peer) {
-  if (!mutant("closed_links_kept")) real_remove_connection(self, peer);
+#define WEFT_ESTABLISH "_ZN4weft6gossip8Topology20establish_connectionENS_8PeerNameE"
+void real_establish(gossip::Topology* self, PeerName peer) asm("__real_" WEFT_ESTABLISH);
+void wrap_establish(gossip::Topology* self, PeerName peer) asm("__wrap_" WEFT_ESTABLISH);
+void wrap_establish(gossip::Topology* self, PeerName peer) {
+  if (!mutant("established_untold")) real_establish(self, peer);
+}
+
+#define WEFT_START "_ZN4weft4ipam9Allocator4Core5startERKNS0_15StoredAllocatorE"
+void real_start(void* core, const ipam::StoredAllocator& stored) asm("__real_" WEFT_START);
+void wrap_start(void* core, const ipam::StoredAllocator& stored) asm("__wrap_" WEFT_START);
+void wrap_start(void* core, const ipam::StoredAllocator& stored) {
+  if (mutant("owned_not_restored")) return real_start(core, {.ring = stored.ring, .owned = {}});
+  real_start(core, stored);
 }
 // NOLINTEND(readability-inconsistent-declaration-parameter-name)
 

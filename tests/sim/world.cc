@@ -69,7 +69,11 @@ peer::PeerConfig World::config_of(HostId id) {
   } else if (id + options_.observers >= options_.hosts) {
     init = ipam::InitObserver{};
   }
-  peer::PeerConfig config{.node = {.name = host.name, .nickname = host.nickname, .uid = uid},
+  peer::PeerConfig config{.node = {.name = host.name,
+                                   .nickname = host.nickname,
+                                   .uid = uid,
+                                   .conn_limit = options_.conn_limit,
+                                   .delta_gossip = id >= options_.plain_gossip},
                           .allocator = ipam::AllocatorConfig{.name = host.name,
                                                              .uid = uid,
                                                              .nickname = host.nickname,

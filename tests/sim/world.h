@@ -30,9 +30,11 @@ struct WorldOptions {
   std::uint64_t bytes_per_second = 12'500'000;
   // How hosts agree on the ring; consensus among so many as there are unless seeds are given.
   std::size_t seeds = 0;
-  std::size_t observers = 0;  // the last hosts take no part in that
-  std::size_t targets = 0;    // every host is told of the first so many; 0: of all
-  std::size_t late = 0;       // the last hosts are not started
+  std::size_t observers = 0;     // the last hosts take no part in that
+  std::size_t targets = 0;       // every host is told of the first so many; 0: of all
+  std::size_t late = 0;          // the last hosts are not started
+  std::size_t plain_gossip = 0;  // so many of the first hosts tell whole topologies, as Weave does
+  std::size_t conn_limit = 200;
   std::ostream* story = nullptr;
 };
 
