@@ -146,6 +146,7 @@ void World::crash(HostId id, bool peers_are_told) {
   tell(hosts_[id].nickname + (peers_are_told ? " is killed" : " loses its power"));
   hosts_[id].peer.reset();
   hosts_[id].requests.clear();
+  std::erase_if(readers_, [&](const auto& reader) { return reader.first.first == id; });
   arm(id);
   network_.lost(id, peers_are_told);
 }
@@ -232,12 +233,23 @@ void World::store(HostId id, const std::vector<peer::StoreOp>& ops) {
   check_books(id);
 }
 
+void World::read_as_weave(HostId id, const gossip::Send& send) {
+  if (options_.password) return;
+  GoReader& reader = readers_[{id, send.link}];
+  reader.feed(send.bytes);
+  if (reader.breach().empty() || !breach_.empty()) return;
+  breach_ = "host " + std::to_string(id) + " writes what Weave does not survive: ";
+  breach_ += reader.breach();
+}
+
 void World::carry_out(HostId id, const gossip::Effect& effect) {
   if (const auto* dial = std::get_if<gossip::Dial>(&effect)) {
     network_.dial({id, dial->link, hosts_[id].runs}, dial->to);
   } else if (const auto* send = std::get_if<gossip::Send>(&effect)) {
+    read_as_weave(id, *send);
     network_.send(id, send->link, send->bytes);
   } else if (const auto* close = std::get_if<gossip::Close>(&effect)) {
+    readers_.erase({id, close->link});
     network_.close(id, close->link, "closed by the peer");
   } else if (const auto* ready = std::get_if<gossip::LinkReady>(&effect)) {
     network_.overlay_ready(id, ready->link);
@@ -280,6 +292,7 @@ void World::drained(const LinkEnd& end) {
 }
 
 void World::closed(const LinkEnd& end, const std::string& why) {
+  readers_.erase({end.host, end.link});
   call(end.host, [&](auto& peer, auto& out) { peer.on_closed(now(), end.link, why, out); });
 }
 

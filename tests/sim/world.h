@@ -15,6 +15,7 @@
 
 #include "base/rng.h"
 #include "router/peer/peer.h"
+#include "tests/sim/go_reader.h"
 #include "tests/sim/ledger.h"
 #include "tests/sim/network.h"
 #include "tests/sim/timeline.h"
@@ -141,6 +142,7 @@ class World final : private Endpoints {
   void arm(HostId id);
   void store(HostId id, const std::vector<peer::StoreOp>& ops);
   void carry_out(HostId id, const gossip::Effect& effect);
+  void read_as_weave(HostId id, const gossip::Send& send);
   void answer(HostId id, const ipam::effect::Reply& reply);
   void grant(HostId id, const std::string& ident, Cidr address);
   void breach(const std::string& what);
@@ -167,6 +169,7 @@ class World final : private Endpoints {
   bool routes_changed_ = false;  // in the call under way
   std::size_t turns_at_once_ = 0;
   std::string breach_;
+  std::map<std::pair<HostId, gossip::LinkId>, GoReader> readers_;  // of streams without password
 };
 
 }  // namespace weft::sim
