@@ -24,11 +24,19 @@ void Output::clear() {
   established.clear();
   failed.clear();
   log.clear();
+  spec.reset();
+  probes.clear();
+  transmits.clear();
+  learnt.clear();
 }
 
 Dataplane::Dataplane(Config config) : core_(std::make_unique<Core>(std::move(config))) {}
 
 Dataplane::~Dataplane() = default;
+
+void Dataplane::enable_swift(SwiftConfig config, Rng& rng) {
+  core_->enable_swift(std::move(config), rng);
+}
 
 void Dataplane::on_link_ready(TimePoint now, const gossip::LinkReady& link, Output& out) {
   core_->on_link_ready(now, link, out);
@@ -64,6 +72,23 @@ void Dataplane::on_path_mtu(TimePoint now, gossip::LinkId link, int path_mtu, Ou
 
 void Dataplane::flush(TimePoint, Output& out) {
   core_->flush(out);
+}
+
+void Dataplane::on_swift_event(TimePoint now, const swift::Event& event, Output& out) {
+  core_->on_swift_event(now, event, out);
+}
+
+void Dataplane::on_frame_for_control(TimePoint now, const swift::FrameForControl& frame,
+                                     std::span<const PeerName> hops, Output& out) {
+  core_->on_frame_for_control(now, frame, hops, out);
+}
+
+void Dataplane::on_spec_applied(TimePoint now, std::uint64_t version, Output& out) {
+  core_->on_spec_applied(now, version, out);
+}
+
+void Dataplane::on_swift_path_mtu(TimePoint now, std::uint32_t tunnel, int path_mtu, Output& out) {
+  core_->on_swift_path_mtu(now, tunnel, path_mtu, out);
 }
 
 void Dataplane::on_deadline(TimePoint now, Output& out) {

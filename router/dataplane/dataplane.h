@@ -1,21 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a weaver does with frames and datagrams, as one pure machine on the control thread: MAC
 // learning, unicast relay and flooding along the broadcast trees, the overlay switch of each link
-// and its sleeve tunnel. The driver reads the bridge and the UDP socket, calls in batches, and
-// carries out the output. No allocation per packet: frames go through buffers owned by the output.
+// and its sleeve and swift tunnels. The driver reads the bridge and the UDP socket, calls in
+// batches, and carries out the output. Where there are packet workers, they carry swift's frames
+// and this says how; it then sees only what sleeve brings or is to take. No allocation per packet:
+// frames go through buffers owned by the output.
 #pragma once
 
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/ip.h"
 #include "base/log.h"
 #include "base/mac.h"
+#include "base/rng.h"
 #include "base/time_point.h"
 #include "gossip/effects.h"
+#include "router/swift/core/forwarder.h"
+#include "router/swift/core/spec.h"
+#include "router/swift/core/tunnel.h"
 
 namespace weft::dataplane {
 
@@ -58,6 +65,25 @@ struct Output {
   std::vector<Failed> failed;               // on_overlay_failed
   std::vector<LogLine> log;
 
+  // For swift's packet workers.
+  struct SwiftProbe {  // Forwarder::on_probe of the worker with that stream
+    std::uint32_t tunnel = 0;
+    std::uint8_t stream = 0;
+    swift::Probe probe;
+  };
+  struct SwiftTransmit {  // Forwarder::on_transmit of any one worker
+    swift::Forwarder::Transmit where;
+    std::size_t offset = 0;  // in the arena
+    std::size_t size = 0;
+  };
+  // If set, what is wanted of the workers has changed: hand it to each, and when all have applied
+  // it call on_spec_applied with its version.
+  std::shared_ptr<const swift::Spec> spec;
+  std::vector<SwiftProbe> probes;        // after `spec`
+  std::vector<SwiftTransmit> transmits;  // after `spec`
+  std::vector<swift::Learnt> learnt;     // Forwarder::learn of every worker
+
+  ByteView bytes(const SwiftTransmit& t) const { return ByteView(arena).subspan(t.offset, t.size); }
   ByteView bytes(const Datagram& d) const { return ByteView(arena).subspan(d.offset, d.size); }
   ByteView bytes(const InjectedFrame& f) const { return ByteView(arena).subspan(f.offset, f.size); }
   void clear();
@@ -72,7 +98,16 @@ struct Routes {
 struct Config {
   PeerName name;
   std::uint16_t port = 6783;  // UDP
+  // "swift" only counts once there are workers for it; see enable_swift.
   std::vector<std::string> overlays{"sleeve"};
+};
+
+// The packet workers that swift can use.
+struct SwiftConfig {
+  std::vector<crypto::AeadChoice> aeads;    // crypto::usable_aeads(), or some of them
+  std::vector<std::uint16_t> stream_ports;  // the own source port of each worker, in order
+  int mtu_ceiling = 1500;                   // of the underlay, in bytes of IP packet
+  Duration rekey_interval = std::chrono::seconds(120);
 };
 
 struct Counters {
@@ -87,11 +122,13 @@ struct Counters {
 };
 
 struct LinkOverlayStatus {  // for `status connections` and the report
-  std::string overlay;      // "sleeve", or "none"
+  std::string overlay;      // "swift", "sleeve", or "none"
   bool established = false;
   bool encrypted = false;
   std::optional<int> mtu;
   std::string waiting_for;  // why it is not established: which port and direction to look at
+  // Both ends know swift, whether it is in use or not.
+  std::optional<swift::TunnelStatus> swift;
 };
 
 struct MacStatus {
@@ -107,7 +144,11 @@ class Dataplane {
   Dataplane& operator=(const Dataplane&) = delete;
   ~Dataplane();
 
-  // Mesh events.
+  // Workers are there: links made from now on can use swift, if `overlays` names it. `rng` makes
+  // keys, and outlives this.
+  void enable_swift(SwiftConfig config, Rng& rng);
+
+  // Mesh events. A peer that is gone is to be forgotten by the workers, too.
   void on_link_ready(TimePoint now, const gossip::LinkReady& link, Output& out);
   void on_link_gone(TimePoint now, gossip::LinkId link);
   void on_control(TimePoint now, gossip::LinkId link, ByteView payload, Output& out);
@@ -120,6 +161,16 @@ class Dataplane {
   void on_datagram(TimePoint now, Endpoint from, ByteSpan datagram, Output& out);
   void on_path_mtu(TimePoint now, gossip::LinkId link, int path_mtu, Output& out);
   void flush(TimePoint now, Output& out);
+
+  // What swift's workers report. The hops of `frame` are those that swift does not carry.
+  void on_swift_event(TimePoint now, const swift::Event& event, Output& out);
+  void on_frame_for_control(TimePoint now, const swift::FrameForControl& frame,
+                            std::span<const PeerName> hops, Output& out);
+  // All workers do what the Spec with this version says.
+  void on_spec_applied(TimePoint now, std::uint64_t version, Output& out);
+  // The kernel refused a datagram of a tunnel (by our index): its path carries IP packets of
+  // `path_mtu` bytes.
+  void on_swift_path_mtu(TimePoint now, std::uint32_t tunnel, int path_mtu, Output& out);
 
   void on_deadline(TimePoint now, Output& out);
   std::optional<TimePoint> next_deadline() const;

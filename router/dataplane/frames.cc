@@ -15,6 +15,9 @@ constexpr std::size_t kFrameMax = 65535;  // what the length field of a frame ho
 
 void Dataplane::Core::on_routes(Routes&& routes) {
   forwarding_.routes().assign(routes.unicast, routes.broadcast_hops);
+  if (!swift_) return;
+  routes_ = std::move(routes);
+  spec_changed_ = true;
 }
 
 void Dataplane::Core::on_captured(TimePoint now, ByteView frame, Output& out) {
@@ -36,7 +39,7 @@ void Dataplane::Core::on_datagram(TimePoint now, Endpoint from, ByteSpan datagra
     return;
   }
   Link* link = find(*sender);
-  if (link == nullptr) {
+  if (link == nullptr || !link->sleeve_alive()) {
     ++counters_.dropped_unknown_sender;
     return;
   }
@@ -71,6 +74,9 @@ void Dataplane::Core::on_frame(TimePoint now, Link& link, const sleeve::Frame& f
   const auto verdict = forwarding_.on_received(
       now, {.sender = link.peer, .source = frame.source, .destination = frame.destination},
       frame.bytes);
+  if (verdict.learnt && swift_) {
+    out.learnt.push_back({packet::source_mac(frame.bytes), frame.source});
+  }
   carry_out(now, verdict, {.frame = frame.bytes, .from = &link}, out);
   return_answer(now, out);
 }
@@ -107,12 +113,14 @@ void Dataplane::Core::relay(const overlay::Verdict& verdict, const Passing& pass
   if (passing.from != nullptr) ++counters_.relayed_frames;
   const sleeve::Frame frame{verdict.source, verdict.destination, passing.frame};
   const auto sent = send(*link, frame, {.flood = false}, out);
-  if (sent == sleeve::Sent::must_not_split) {
-    answer_pending_ = packet::answer_too_big(
-        passing.frame, static_cast<std::size_t>(link->sleeve->mtu()), answer_.frame);
-    answer_.source = verdict.destination;
-    answer_.destination = verdict.source;
-  }
+  if (sent == sleeve::Sent::must_not_split) answer_too_big(*link, frame);
+}
+
+void Dataplane::Core::answer_too_big(const Link& link, const sleeve::Frame& frame) {
+  answer_pending_ = packet::answer_too_big(
+      frame.bytes, static_cast<std::size_t>(link.sleeve->mtu()), answer_.frame);
+  answer_.source = frame.destination;
+  answer_.destination = frame.source;
 }
 
 void Dataplane::Core::flood(TimePoint now, PeerName origin, const Passing& passing, Output& out) {
@@ -134,6 +142,17 @@ void Dataplane::Core::flood(TimePoint now, PeerName origin, const Passing& passi
 
 sleeve::Sent Dataplane::Core::send(Link& link, const sleeve::Frame& frame,
                                    sleeve::Tunnel::SendOptions options, Output& out) {
+  if (!link.on_swift()) return send_by_sleeve(link, frame, options, out);
+  send_by_swift(link, frame, options.flood, out);
+  return sleeve::Sent::queued;
+}
+
+sleeve::Sent Dataplane::Core::send_by_sleeve(Link& link, const sleeve::Frame& frame,
+                                             sleeve::Tunnel::SendOptions options, Output& out) {
+  if (!link.sleeve_alive()) {
+    count(sleeve::Sent::dead);
+    return sleeve::Sent::dead;
+  }
   const auto sent = link.sleeve->send(frame, options, effects_for(out));
   // Only a full datagram has left already; the others wait for flush().
   if (!effects_.datagrams.empty()) take_effects(link, out);
@@ -171,6 +190,7 @@ void Dataplane::Core::flush(Output& out) {
     take_effects(*link, out);
   }
   open_.clear();
+  publish_spec(out);
 }
 
 void Dataplane::Core::return_answer(TimePoint now, Output& out) {
@@ -204,12 +224,17 @@ void Dataplane::Core::on_drop(TimePoint now, const overlay::Verdict& verdict, By
       ++counters_.dropped_mac_conflict;
       break;
   }
+  log_conflict(now, packet::source_mac(frame), verdict.conflicting, out);
+}
+
+void Dataplane::Core::log_conflict(TimePoint now, MacAddr mac, PeerName owner, Output& out) {
   const auto occasions = conflict_log_.admit(now);
   if (!occasions) return;
   out.log.push_back({.level = LogLevel::error,
                      .component = "overlay",
-                     .peer = verdict.conflicting.text(),
-                     .text = "captured a frame from " + packet::source_mac(frame).text() +
+                     .peer = owner.text(),
+                     .address = {},
+                     .text = "captured a frame from " + mac.text() +
                              ", which belongs to this peer; dropped " + std::to_string(*occasions) +
                              " since last told"});
 }

@@ -31,7 +31,7 @@ Dataplane::Core::Link* Dataplane::Core::find(PeerName peer) const {
 void Dataplane::Core::index_peers() {
   links_by_peer_.clear();
   for (const auto& link : links_) {
-    if (link->sleeve && link->sleeve->alive()) links_by_peer_.emplace_back(link->peer, link.get());
+    if (link->usable()) links_by_peer_.emplace_back(link->peer, link.get());
   }
   std::ranges::sort(links_by_peer_, [](const auto& a, const auto& b) {
     return a.first != b.first ? a.first < b.first : a.second->id > b.second->id;
@@ -45,6 +45,7 @@ void Dataplane::Core::refresh_deadline() {
   links_deadline_.reset();
   for (const auto& link : links_) {
     if (link->sleeve) links_deadline_ = earliest(links_deadline_, link->sleeve->next_deadline());
+    if (link->swift) links_deadline_ = earliest(links_deadline_, link->swift->next_deadline());
   }
 }
 
@@ -68,6 +69,8 @@ void Dataplane::Core::on_link_ready(TimePoint now, const gossip::LinkReady& read
     fail(link, "no overlays in common with peer, which offers " + offered, out);
   } else {
     start_sleeve(now, link, ready, out);
+    start_swift(now, link, ready, out);
+    refresh_deadline();
   }
 }
 
@@ -75,9 +78,11 @@ void Dataplane::Core::start_sleeve(TimePoint now, Link& link, const gossip::Link
                                    Output& out) {
   const auto index = link.overlays.find("sleeve");
   // Of the overlays both know, those that are not carried here keep their number, unused.
+  const auto swift_index = swift_ ? link.overlays.find("swift") : std::nullopt;
   for (std::size_t i = 0; i < link.overlays.size(); ++i) {
-    if (i != index) link.overlays.on_failed(i);
+    if (i != index && i != swift_index) link.overlays.on_failed(i);
   }
+  if (!index && swift_index) return;
   if (!index) return fail(link, "no overlay in common with peer is available here", out);
   link.sleeve_index = *index;
   link.sleeve.emplace(sleeve::TunnelConfig{.us = config_.name,
@@ -91,12 +96,12 @@ void Dataplane::Core::start_sleeve(TimePoint now, Link& link, const gossip::Link
   link.sleeve->confirm(now, effects_for(out));
   take_effects(link, out);
   index_peers();
-  refresh_deadline();
 }
 
 void Dataplane::Core::on_link_gone(gossip::LinkId id) {
   Link* link = find(id);
   if (link == nullptr) return;
+  spec_changed_ |= link->swift.has_value();
   std::erase(open_, link);
   std::erase_if(links_, [link](const auto& l) { return l.get() == link; });
   index_peers();
@@ -158,21 +163,25 @@ void Dataplane::Core::on_control(TimePoint now, gossip::LinkId id, ByteView payl
   Link* link = find(id);
   if (link == nullptr) return;
   const auto message = overlay::parse_control(payload, link->overlays.size());
-  if (!message) {
-    if (const auto count = link->bad_control.admit(now)) {
-      out.log.push_back({.level = LogLevel::warning,
-                         .component = "overlay",
-                         .peer = link->peer_text,
-                         .address = link->remote.text(),
-                         .text = "ignored: " + to_string(message.error()) + "; " +
-                                 std::to_string(*count) + " since last told"});
-    }
-    return;
+  if (!message) return on_bad_control(now, *link, message.error(), out);
+  if (link->swift && message->index == link->swift_index) {
+    return on_swift_control(now, *link, *message, out);
   }
   if (!link->sleeve || message->index != link->sleeve_index) return;
   link->sleeve->on_control(now, message->tag, message->body, effects_for(out));
   take_effects(*link, out);
   refresh_deadline();
+}
+
+void Dataplane::Core::on_bad_control(TimePoint now, Link& link, const Error& error, Output& out) {
+  const auto count = link.bad_control.admit(now);
+  if (!count) return;
+  out.log.push_back({.level = LogLevel::warning,
+                     .component = "overlay",
+                     .peer = link.peer_text,
+                     .address = link.remote.text(),
+                     .text = "ignored: " + to_string(error) + "; " + std::to_string(*count) +
+                             " since last told"});
 }
 
 void Dataplane::Core::on_path_mtu(TimePoint now, gossip::LinkId id, int path_mtu, Output& out) {
@@ -186,12 +195,19 @@ void Dataplane::Core::on_path_mtu(TimePoint now, gossip::LinkId id, int path_mtu
 void Dataplane::Core::on_deadline(TimePoint now, Output& out) {
   forwarding_.macs().sweep(now);
   if (!links_deadline_ || now < *links_deadline_) return;
+  const auto is_due = [now](const auto& tunnel) {
+    const auto due = tunnel ? tunnel->next_deadline() : std::nullopt;
+    return due && *due <= now;
+  };
   for (const auto& link : links_) {
-    if (!link->sleeve) continue;
-    const auto due = link->sleeve->next_deadline();
-    if (!due || now < *due) continue;
-    link->sleeve->on_deadline(now, effects_for(out));
-    take_effects(*link, out);
+    if (is_due(link->sleeve)) {
+      link->sleeve->on_deadline(now, effects_for(out));
+      take_effects(*link, out);
+    }
+    if (is_due(link->swift)) {
+      link->swift->on_deadline(now, swift_effects_);
+      take_swift(*link, out);
+    }
   }
   refresh_deadline();
 }
@@ -206,12 +222,19 @@ LinkOverlayStatus Dataplane::Core::link_status(gossip::LinkId id) const {
   if (link == nullptr) return status;
   status.established = link->overlays.established();
   status.waiting_for = link->failure;
+  if (link->swift) status.swift = link->swift->status();
   const auto best = link->overlays.best();
-  if (!best || !link->sleeve) return status;
+  if (!best) return status;
   status.overlay = link->overlays.name(*best);
-  status.encrypted = link->sleeve->encrypted();
-  status.mtu = link->sleeve->mtu();
-  status.waiting_for = link->sleeve->waiting_for();
+  if (link->on_swift()) {
+    status.encrypted = status.swift->encrypted;
+    status.mtu = link->swift->mtu();
+    status.waiting_for.clear();
+  } else if (link->sleeve) {
+    status.encrypted = link->sleeve->encrypted();
+    status.mtu = link->sleeve->mtu();
+    status.waiting_for = link->sleeve->waiting_for();
+  }
   return status;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The data plane's inside: the links, what is queued on them, and the glue between forwarding
-// rules, overlay switch and sleeve.
+// rules, overlay switch, sleeve and swift.
 #pragma once
 
 #include <memory>
@@ -10,17 +10,21 @@
 #include <vector>
 
 #include "router/dataplane/dataplane.h"
+#include "router/overlay/control_wire.h"
 #include "router/overlay/forwarding.h"
 #include "router/overlay/log_limiter.h"
 #include "router/overlay/overlay_switch.h"
 #include "router/packet/icmp.h"
 #include "router/sleeve/tunnel.h"
+#include "router/swift/core/tunnel.h"
 
 namespace weft::dataplane {
 
 class Dataplane::Core {
  public:
   explicit Core(Config config) : config_(std::move(config)), forwarding_(config_.name) {}
+
+  void enable_swift(SwiftConfig config, Rng& rng);
 
   void on_link_ready(TimePoint now, const gossip::LinkReady& ready, Output& out);
   void on_link_gone(gossip::LinkId id);
@@ -32,6 +36,12 @@ class Dataplane::Core {
   void on_datagram(TimePoint now, Endpoint from, ByteSpan datagram, Output& out);
   void on_path_mtu(TimePoint now, gossip::LinkId id, int path_mtu, Output& out);
   void flush(Output& out);
+
+  void on_swift_event(TimePoint now, const swift::Event& event, Output& out);
+  void on_frame_for_control(TimePoint now, const swift::FrameForControl& frame,
+                            std::span<const PeerName> hops, Output& out);
+  void on_spec_applied(TimePoint now, std::uint64_t version, Output& out);
+  void on_swift_path_mtu(TimePoint now, std::uint32_t tunnel, int path_mtu, Output& out);
 
   void on_deadline(TimePoint now, Output& out);
   std::optional<TimePoint> next_deadline() const;
@@ -50,9 +60,16 @@ class Dataplane::Core {
     overlay::OverlaySwitch overlays;
     std::size_t sleeve_index = 0;  // in `overlays`
     std::optional<sleeve::Tunnel> sleeve;
-    std::string failure;  // why the link has no working overlay
-    bool queued = false;  // in open_
+    std::size_t swift_index = 0;  // in `overlays`
+    std::optional<swift::Tunnel> swift;
+    bool swift_up = false;  // as the switch was told
+    std::string failure;    // why the link has no working overlay
+    bool queued = false;    // in open_
     overlay::LogLimiter bad_control;
+
+    bool sleeve_alive() const { return sleeve && sleeve->alive(); }
+    bool usable() const { return sleeve_alive() || swift_up; }
+    bool on_swift() const { return swift_up && overlays.best() == swift_index; }
   };
 
   Link* find(gossip::LinkId id) const;
@@ -62,11 +79,21 @@ class Dataplane::Core {
   void refresh_deadline();
 
   void start_sleeve(TimePoint now, Link& link, const gossip::LinkReady& ready, Output& out);
+  void start_swift(TimePoint now, Link& link, const gossip::LinkReady& ready, Output& out);
   void fail(Link& link, std::string reason, Output& out);
   // Where a tunnel puts its wishes; take_effects moves them into the output.
   sleeve::Effects& effects_for(Output& out);
   void take_effects(Link& link, Output& out);
   void take_control(Link& link, const sleeve::Control& control, Output& out) const;
+  void on_swift_control(TimePoint now, Link& link, const overlay::ControlMessage& message,
+                        Output& out);
+  void on_bad_control(TimePoint now, Link& link, const Error& error, Output& out);
+  // Moves what link's swift tunnel wishes from swift_effects_ into the output.
+  void take_swift(Link& link, Output& out);
+  void switch_swift(Link& link, Output& out);
+  void publish_spec(Output& out);
+  Link* find_tunnel(std::uint32_t index) const;
+  void on_learnt(TimePoint now, const swift::Learnt& learnt, Output& out);
 
   // A frame on its way: `from` is the link that brought it, null for captured and own frames.
   struct Passing {
@@ -81,8 +108,13 @@ class Dataplane::Core {
   void flood(TimePoint now, PeerName origin, const Passing& passing, Output& out);
   sleeve::Sent send(Link& link, const sleeve::Frame& frame, sleeve::Tunnel::SendOptions options,
                     Output& out);
+  sleeve::Sent send_by_sleeve(Link& link, const sleeve::Frame& frame,
+                              sleeve::Tunnel::SendOptions options, Output& out);
+  void send_by_swift(const Link& link, const sleeve::Frame& frame, bool flood, Output& out);
+  void answer_too_big(const Link& link, const sleeve::Frame& frame);
   void count(sleeve::Sent sent);
   void on_drop(TimePoint now, const overlay::Verdict& verdict, ByteView frame, Output& out);
+  void log_conflict(TimePoint now, MacAddr mac, PeerName owner, Output& out);
   void on_too_big_flood(TimePoint now, const Link& link, std::size_t size, Output& out);
   // If relay() left an answer to a frame that was too big, sends it back to where that came from.
   void return_answer(TimePoint now, Output& out);
@@ -97,6 +129,13 @@ class Dataplane::Core {
   std::uint64_t open_batch_ = 0;
   std::optional<TimePoint> links_deadline_;
   sleeve::Effects effects_;  // reused, empty between calls
+
+  std::optional<SwiftConfig> swift_;
+  Rng* rng_ = nullptr;                  // with swift_
+  swift::TunnelEffects swift_effects_;  // reused, empty between calls
+  Routes routes_;                       // with swift_, for the Spec
+  bool spec_changed_ = false;           // since the last Spec
+  std::uint64_t spec_version_ = 0;
 
   struct Answer {
     packet::IcmpFrame frame;

@@ -56,11 +56,12 @@ void KeyExchange::offer(TimePoint now, TunnelEffects& out) {
   offer_at_.reset();
 }
 
-// New keys before their time, because many datagrams have left or the other end asks.
+// New keys before their time, because many datagrams have left or the other end asks. Not sooner
+// than after a while: old keys shall live out their overlap, and nobody shall keep us busy.
 void KeyExchange::renew(TimePoint now, std::uint32_t epoch, TunnelEffects& out) {
   if (!send_epoch_ || epoch != *send_epoch_ || pending_ || installing_) return;
-  if (config_.we_dialled) return offer(now, out);
-  send(Renew{.epoch = epoch}, out);
+  if (!config_.we_dialled) return send(Renew{.epoch = epoch}, out);
+  offer_at_ = earliest(offer_at_, std::max(now, *used_since_ + kRenewAfter));
 }
 
 void KeyExchange::repeat(TimePoint now, TunnelEffects& out) {
@@ -96,9 +97,7 @@ void KeyExchange::on_message(TimePoint now, const TunnelMessage& message, Tunnel
       use(now, confirm->epoch, out);
     }
   } else if (const auto* wanted = std::get_if<Renew>(&message)) {
-    // No sooner than after a while, so that the other end cannot keep us busy.
-    const bool settled = used_since_ && now - *used_since_ >= kOfferDistance;
-    if (config_.we_dialled && settled) renew(now, wanted->epoch, out);
+    if (config_.we_dialled) renew(now, wanted->epoch, out);
   } else if (const auto* refused = std::get_if<Refuse>(&message)) {
     if (!pending_ || pending_->offer.epoch != refused->epoch) return;
     pending_.reset();
@@ -245,7 +244,8 @@ void KeyExchange::use(TimePoint now, std::uint32_t epoch, TunnelEffects& out) {
     return;
   }
   const auto at = std::ranges::find(epochs_, epoch, [](const Epoch& e) { return e.keys->epoch; });
-  if (at == epochs_.end() || send_epoch_ == epoch) return;
+  // Too late for keys that are on their way out.
+  if (at == epochs_.end() || at->forget_at || send_epoch_ == epoch) return;
   send_epoch_ = epoch;
   used_since_ = now;
   const TimePoint forget = now + (config_.we_dialled ? Duration(kOverlapMax) : kOverlap);
@@ -287,19 +287,21 @@ void KeyExchange::forget_old(TimePoint now, TunnelEffects& out) {
   out.spec_changed |= forgotten > 0;
 }
 
-void KeyExchange::expire(TunnelEffects& out) {
+void KeyExchange::expire(TimePoint now, TunnelEffects& out) {
   expire_at_.reset();
   used_since_.reset();
   send_epoch_.reset();
-  // What is being installed is fresh, and stays.
-  std::erase_if(epochs_, [this](const Epoch& e) { return e.keys->epoch != installing_; });
+  // The other end stops a little later, perhaps. What is being installed is fresh, and stays.
+  for (Epoch& e : epochs_) {
+    if (e.keys->epoch != installing_) e.forget_at = earliest(e.forget_at, now + kOverlap);
+  }
   trouble_ = "keys could not be renewed in time";
   out.spec_changed = true;
 }
 
 void KeyExchange::on_deadline(TimePoint now, TunnelEffects& out) {
   forget_old(now, out);
-  if (expire_at_ && *expire_at_ <= now) expire(out);
+  if (expire_at_ && *expire_at_ <= now) expire(now, out);
   if (repeat_at_ && *repeat_at_ <= now) repeat(now, out);
   if (offer_at_ && *offer_at_ <= now) {
     // One at a time: workers that have not taken the last one yet would not take this one sooner.

@@ -39,9 +39,11 @@ class KeyExchange {
   static constexpr std::chrono::seconds kRepeatInterval{2};
   static constexpr int kRepeatMax = 5;
   // After an offer that nobody answered.
-  static constexpr std::chrono::seconds kOfferAgain{30};
+  static constexpr std::chrono::seconds kOfferAgain{10};
   // Offers beyond one in this time are left to be repeated: each costs a key agreement.
   static constexpr std::chrono::milliseconds kOfferDistance{500};
+  // Keys are not renewed sooner, whoever asks.
+  static constexpr std::chrono::seconds kRenewAfter{5};
   // How long the old keys open datagrams after the other end has gone over to the new ones.
   static constexpr std::chrono::seconds kOverlap{10};
   // And after we have, if we do not hear whether the other end has.
@@ -107,7 +109,7 @@ class KeyExchange {
   void install(std::uint32_t epoch, TunnelEffects& out);
   void use(TimePoint now, std::uint32_t epoch, TunnelEffects& out);
   void forget_old(TimePoint now, TunnelEffects& out);
-  void expire(TunnelEffects& out);
+  void expire(TimePoint now, TunnelEffects& out);
   void send(const TunnelMessage& message, TunnelEffects& out) const;
 
   KeyExchangeConfig config_;

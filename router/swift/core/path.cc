@@ -114,11 +114,7 @@ void Path::send(TimePoint now, Sent what, bool main_port, TunnelEffects& out) {
 void Path::send_heartbeat(TimePoint now, TunnelEffects& out) {
   // By turns over all streams, so that no worker can be dead unnoticed.
   send(now, {.stream = next_stream()}, true, out);
-  if (state_ == State::probing) {
-    heartbeat_at_ = now + kHeartbeatProbing;
-  } else {
-    heartbeat_at_ = now + (now - good_at_ > kDoubt ? Duration(kHeartbeatDoubt) : kHeartbeatUp);
-  }
+  heartbeat_at_ = now + (state_ == State::probing ? kHeartbeatProbing : kHeartbeatAgain);
 }
 
 void Path::on_probe(TimePoint now, std::uint8_t stream, Endpoint from, const Probe& probe,
@@ -143,11 +139,7 @@ void Path::on_heartbeat(TimePoint now, Endpoint from, const Probe& probe, Tunnel
   heard_number_ = probe.number;
   const bool moved = from != remote_;
   if (moved) {
-    const bool known = remote_.port != 0;
-    out.log.push_back({.level = known ? LogLevel::info : LogLevel::debug,
-                       .text = (known ? "peer has moved from " + remote_.text() + " to "
-                                      : std::string("peer is at ")) +
-                               from.text()});
+    tell_moved(now, from, out);
     remote_ = from;
     out.spec_changed = true;
   }
@@ -160,6 +152,19 @@ void Path::on_heartbeat(TimePoint now, Endpoint from, const Probe& probe, Tunnel
   }
   hinted_at_ = now;
   begin_probing(now, out);
+}
+
+void Path::tell_moved(TimePoint now, Endpoint to, TunnelEffects& out) {
+  if (remote_.port == 0) {
+    out.log.push_back({.level = LogLevel::debug, .text = "peer is at " + to.text()});
+    return;
+  }
+  // Somebody on the path could have it written at every heartbeat.
+  const auto occasions = moved_log_.admit(now);
+  if (!occasions) return;
+  out.log.push_back({.level = LogLevel::info,
+                     .text = "peer has moved from " + remote_.text() + " to " + to.text() + "; " +
+                             std::to_string(*occasions) + " since last told"});
 }
 
 void Path::answer(TimePoint now, std::uint8_t stream, Endpoint from, const Probe& probe,
@@ -206,6 +211,7 @@ void Path::on_echo(TimePoint now, const Probe& echo, TunnelEffects& out) {
 
 void Path::on_good(TimePoint now, const Sent& sent, Endpoint seen) {
   good_at_ = std::max(good_at_, sent.at);
+  if (state_ == State::up) heartbeat_at_ = good_at_ + kHeartbeatUp;
   round_trip_ = now - sent.at;
   translated_ = seen.port != config_.port;
   if (state_ == State::up && now - up_since_ >= kSettled) back_off_ = kBackOffMin;
@@ -232,11 +238,11 @@ void Path::on_deadline(TimePoint now, TunnelEffects& out) {
     mtu_.on_deadline(now, sizes);
     for (const int size : sizes)
       send(now, {.purpose = Purpose::size, .stream = next_stream(), .size = size}, true, out);
+    maybe_up(now, out);
     std::vector<std::uint8_t> streams;
     ports_.on_deadline(now, streams);
     for (const std::uint8_t stream : streams)
       send(now, {.purpose = Purpose::port, .stream = stream}, false, out);
-    maybe_up(now, out);
   });
   check_silence(now, out);
 }

@@ -18,6 +18,7 @@
 
 #include "base/ip.h"
 #include "base/time_point.h"
+#include "router/overlay/log_limiter.h"
 #include "router/swift/core/mtu_search.h"
 #include "router/swift/core/port_check.h"
 #include "router/swift/core/tunnel_effects.h"
@@ -38,9 +39,8 @@ class Path {
  public:
   static constexpr std::chrono::milliseconds kHeartbeatProbing{500};
   static constexpr std::chrono::seconds kHeartbeatUp{1};
-  // When an answer is missing.
-  static constexpr std::chrono::milliseconds kHeartbeatDoubt{250};
-  static constexpr std::chrono::milliseconds kDoubt{1500};
+  // While the answer is missing: a dozen must be lost before the path counts as lost.
+  static constexpr std::chrono::milliseconds kHeartbeatAgain{250};
   // How old the latest answered heartbeat may be.
   static constexpr std::chrono::seconds kSilenceMax{3};
   static constexpr std::chrono::seconds kProbingMax{3};
@@ -91,6 +91,7 @@ class Path {
   void maybe_up(TimePoint now, TunnelEffects& out);
   void go_down(TimePoint now, TunnelEffects& out);
   void on_heartbeat(TimePoint now, Endpoint from, const Probe& probe, TunnelEffects& out);
+  void tell_moved(TimePoint now, Endpoint to, TunnelEffects& out);
   void answer(TimePoint now, std::uint8_t stream, Endpoint from, const Probe& probe,
               TunnelEffects& out);
   void on_echo(TimePoint now, const Probe& echo, TunnelEffects& out);
@@ -126,6 +127,7 @@ class Path {
   std::optional<Duration> round_trip_;
   TimePoint answers_since_;
   int answers_ = 0;
+  overlay::LogLimiter moved_log_;
 };
 
 }  // namespace weft::swift

@@ -87,6 +87,11 @@ std::optional<TimePoint> Tunnel::next_deadline() const {
   return earliest(keys_.next_deadline(), path_.next_deadline());
 }
 
+int Tunnel::mtu() const {
+  const int tag = keys_.sealed() ? 0 : static_cast<int>(kTagSize);
+  return path_.mtu() - kOverheadMax + tag;
+}
+
 std::optional<TunnelSpec> Tunnel::spec() const {
   if (dead_ || keys_.peer_index() == 0) return std::nullopt;
   return TunnelSpec{.link = link_,

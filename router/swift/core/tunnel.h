@@ -70,7 +70,7 @@ class Tunnel {
   // Frames can use it now.
   bool up() const { return !dead_ && keys_.ready() && path_.up(); }
   // The largest Ethernet payload that fits, relayed or not.
-  int mtu() const { return path_.mtu() - kOverheadMax; }
+  int mtu() const;
   // What the workers are to know; nothing until the other end has answered. `carries_frames` is
   // left to the caller.
   std::optional<TunnelSpec> spec() const;

@@ -24,30 +24,32 @@ using namespace std::chrono_literals;
 struct NetworkFaults {
   double loss = 0;
   Duration delay = 1ms;
-  Duration jitter{0};       // reorders
-  double duplicates = 0;    // arrive a second time, which a replay window would not let pass
-  int mtu = 1500;           // of the path; larger packets vanish
+  Duration jitter{0};     // reorders
+  double duplicates = 0;  // arrive a second time, which a replay window would not let pass
+  int mtu = 1500;         // of the path; larger packets vanish
   bool main_port_only = false;
-  std::optional<Endpoint> nat;     // what the accepting end sees of the dialling one's main port
-  bool blocked_there = false;      // from the dialling end
-  bool blocked_back = false;       // to it
-  double control_loss = 0;         // which TCP does not have, but a full queue does
+  std::optional<Endpoint> nat;  // what the accepting end sees of the dialling one's main port
+  bool blocked_there = false;   // from the dialling end
+  bool blocked_back = false;    // to it
+  double control_loss = 0;      // which TCP does not have, but a full queue does
   double control_duplicates = 0;
   Duration control_jitter{0};
-  Duration apply_delay = 2ms;      // until workers have a new Spec
+  Duration apply_delay = 2ms;  // until workers have a new Spec
+};
+
+struct TwoEndsOptions {
+  bool sealed = true;  // as the dialling end sees it; the other end likewise, unless told
+  Duration rekey_interval = 120s;
+  std::vector<crypto::AeadChoice> dialler_aeads = crypto::usable_aeads();
+  std::vector<crypto::AeadChoice> acceptor_aeads = crypto::usable_aeads();
+  int mtu_ceiling = 1500;
+  std::optional<bool> acceptor_sealed;
+  Duration data_interval = 10ms;
 };
 
 class TwoEnds {
  public:
-  struct Options {
-    bool sealed = true;
-    Duration rekey_interval = 120s;
-    std::vector<crypto::AeadChoice> dialler_aeads = crypto::usable_aeads();
-    std::vector<crypto::AeadChoice> acceptor_aeads = crypto::usable_aeads();
-    int mtu_ceiling = 1500;
-    bool acceptor_sealed = true;  // with sealed
-    Duration data_interval = 10ms;
-  };
+  using Options = TwoEndsOptions;
 
   struct End {
     std::unique_ptr<swift::Tunnel> tunnel;
@@ -104,14 +106,16 @@ class TwoEnds {
       end.controls.push_back(control);
       send_control(end, control);
     }
+    if (end.out.spec_changed) publish(end);
+    // What is handed to workers in order arrives in order, unless they are slow to take a Spec
+    // over.
     for (const auto& [stream, probe] : end.out.probes)
-      later(0ms, [this, &end, s = stream, p = probe] { send_probe(end, s, p); });
+      later(std::min(faults.apply_delay, Duration(2ms)),
+            [this, &end, s = stream, p = probe] { send_probe(end, s, p); });
     for (const auto& line : end.out.log)
       end.log.push_back(line.text);
     if (end.out.refused) end.refused = end.out.refused;
-    const bool changed = end.out.spec_changed;
     end.out = {};
-    if (changed) publish(end);
   }
 
   Options options;
@@ -137,7 +141,8 @@ class TwoEnds {
     peer.address = {Ipv4Addr{outbound ? 0x0a000002U : 0x0a000001U}, 6783};
     std::array<Byte, 32> key{};
     key[0] = Byte{7};
-    const bool sealed = options.sealed && (outbound || options.acceptor_sealed);
+    const bool sealed =
+        outbound ? options.sealed : options.acceptor_sealed.value_or(options.sealed);
     swift::TunnelConfig config{
         .link = {outbound ? 1U : 2U},
         .us = PeerName::from_u48(outbound ? 1 : 2),
@@ -183,8 +188,7 @@ class TwoEnds {
 
   void send_probe(End& end, std::uint8_t stream, const swift::Probe& probe) {
     if (!can_send(end)) return;
-    const Endpoint from{end.address.ip,
-                        probe.main_port ? end.address.port : end.ports.at(stream)};
+    const Endpoint from{end.address.ip, probe.main_port ? end.address.port : end.ports.at(stream)};
     const bool padded = probe.kind == swift::ProbeKind::mtu_probe;
     transmit(end, from, padded ? probe.packet_size : 80, stream, probe);
   }
@@ -197,7 +201,10 @@ class TwoEnds {
 
   void transmit(End& end, Endpoint from, int size, std::uint8_t stream,
                 std::optional<swift::Probe> probe) {
-    Datagram d{.from = from, .size = size, .index = end.applied->peer_index, .stream = stream,
+    Datagram d{.from = from,
+               .size = size,
+               .index = end.applied->peer_index,
+               .stream = stream,
                .probe = probe};
     if (end.applied->encrypted) {
       d.keys = keys(*end.applied, *end.applied->send_epoch);
