@@ -7,6 +7,7 @@
 #include "router/daemon/degraded.h"
 #include "router/daemon/footprint.h"
 #include "router/daemon/log.h"
+#include "router/daemon/worker_words.h"
 
 namespace weft::daemon {
 namespace {
@@ -16,6 +17,10 @@ constexpr Duration kUpkeepInterval = std::chrono::seconds(10);
 // The owner under which the bridge's own addresses are filed, as in Weave.
 constexpr std::string_view kExposeIdent = "weave:expose";
 
+Endpoint listening_at(const Options& options) {
+  return {.ip = Ipv4Addr::parse(options.host).value_or(Ipv4Addr{}), .port = options.port};
+}
+
 }  // namespace
 
 Daemon::Daemon(Options options, Identity identity, std::unique_ptr<Store> store)
@@ -23,8 +28,7 @@ Daemon::Daemon(Options options, Identity identity, std::unique_ptr<Store> store)
       identity_(identity),
       store_(std::move(store)),
       stored_(store_->load()),
-      network_(options_, *store_),
-      dataplane_({.name = identity_.name, .port = options_.port}) {}
+      network_(options_, *store_) {}
 
 Daemon::~Daemon() = default;
 
@@ -35,18 +39,19 @@ std::optional<Failure> Daemon::start() {
     for (const std::string& warning : warnings)
       log(LogLevel::warning, "ipam", warning);
   }
-  if (auto failure = network_.prepare(identity_.name, stored_.exposed)) return failure;
+  if (auto failure = open_packets()) return failure;
   peer_ = std::make_unique<peer::Peer>(peer_config(), rng_);
   engine_ = std::make_unique<Engine>(Engine::Parts{.loop = loop_,
                                                    .peer = *peer_,
-                                                   .dataplane = dataplane_,
+                                                   .dataplane = *dataplane_,
                                                    .store = *store_,
                                                    .on_fatal = [this](const std::string& why) {
                                                      log(LogLevel::error, "store", why);
                                                      exit_code_ = 1;
                                                      loop_.stop();
                                                    }});
-  if (auto failure = open_sockets()) return failure;
+  if (auto failure = start_packets()) return failure;
+  if (auto failure = open_mesh()) return failure;
   engine_->attach(*mesh_, *packets_);
   engine_->on_ring_change([this] { on_ring_change(); });
   engine_->with_peer([this](TimePoint now, auto& out) {
@@ -92,7 +97,7 @@ peer::PeerConfig Daemon::peer_config() {
                                    .conn_limit = options_.conn_limit,
                                    .discovery = options_.discovery,
                                    .trusted_subnets = options_.trusted_subnets,
-                                   .overlays = {"sleeve"}},
+                                   .overlays = overlays_},
                           .allocator = std::nullopt};
   if (options_.ipam) {
     config.allocator = ipam::AllocatorConfig{.name = identity_.name,
@@ -106,22 +111,49 @@ peer::PeerConfig Daemon::peer_config() {
   return config;
 }
 
-std::optional<Failure> Daemon::open_sockets() {
-  Ipv4Addr host = Ipv4Addr::parse(options_.host).value_or(Ipv4Addr{});
-  Endpoint at{.ip = host, .port = options_.port};
-  packets_ = std::make_unique<PacketDriver>(loop_, *engine_, dataplane_, options_.packet_debug);
-  mesh_ = std::make_unique<MeshDriver>(loop_, *engine_, *peer_, host);
-  std::string capture_end(linux_net::kCaptureEnd);
-  if (auto opened = packets_->open_capture(capture_end, options_.capture_buffer_mb); !opened) {
+std::optional<Failure> Daemon::open_packets() {
+  auto opened = open_packet_edges(loop_, options_, listening_at(options_));
+  if (auto* failure = std::get_if<Failure>(&opened)) return *failure;
+  edges_ = std::move(std::get<PacketEdges>(opened));
+  overlays_ = offered_overlays(options_, edges_);
+  why_no_tap_ = edges_.why_no_tap;
+  dataplane_ = std::make_unique<dataplane::Dataplane>(
+      dataplane::Config{.name = identity_.name, .port = options_.port, .overlays = overlays_});
+  const auto port = edges_.tap ? linux_net::CapturePort::tap : linux_net::CapturePort::pair;
+  return network_.prepare(identity_.name, stored_.exposed, port);
+}
+
+std::optional<Failure> Daemon::start_packets() {
+  packets_ = std::make_unique<PacketDriver>(loop_, *engine_, *dataplane_, options_.packet_debug);
+  packets_->start_udp(std::move(edges_.udp));
+  if (!edges_.tap) {
+    if (!why_no_tap_.empty()) {
+      log(LogLevel::warning, "capture", "no TAP device, so libpcap and no swift: " + why_no_tap_);
+    }
+    std::string capture_end(linux_net::kCaptureEnd);
+    auto opened = packets_->open_capture(capture_end, options_.capture_buffer_mb);
+    if (opened) return std::nullopt;
     return Failure{.error = opened.error(),
                    .subject = capture_end,
                    .hint = "weaver needs CAP_NET_RAW: run it as root"};
   }
-  if (auto opened = packets_->open_udp(at); !opened) {
-    return Failure{.error = opened.error(),
-                   .subject = "UDP " + at.text(),
-                   .hint = "is another weaver or Weave running? 'ss -ulpn' shows who has the port"};
-  }
+  const auto workers = edges_.sockets.size();
+  packets_->start_workers(
+      {.us = identity_.name,
+       .ring_bytes = static_cast<std::size_t>(options_.capture_buffer_mb) * 1'000'000 / workers},
+      std::move(*edges_.tap), std::move(edges_.sockets));
+  // The workers take all frames, whether or not swift is among the overlays.
+  dataplane_->enable_swift({.aeads = allowed_aeads(options_),
+                            .stream_ports = packets_->workers()->ports(),
+                            .mtu_ceiling = network_.underlay_mtu(),
+                            .rekey_interval = options_.rekey_interval},
+                           rng_);
+  return std::nullopt;
+}
+
+std::optional<Failure> Daemon::open_mesh() {
+  const Endpoint at = listening_at(options_);
+  mesh_ = std::make_unique<MeshDriver>(loop_, *engine_, *peer_, at.ip);
   if (auto opened = mesh_->listen(at); !opened) {
     return Failure{.error = opened.error(),
                    .subject = "TCP " + at.text(),
@@ -201,15 +233,22 @@ Snapshot Daemon::snapshot() const {
   s.wall = loop_.wall_offset();
   s.mesh = peer_->node().status(s.now);
   for (const gossip::LinkStatus& link : s.mesh.links) {
-    if (link.link) s.overlays[*link.link] = dataplane_.link_status(*link.link);
+    if (link.link) s.overlays[*link.link] = dataplane_->link_status(*link.link);
   }
   s.unicast_routes = peer_->node().unicast_routes();
   for (PeerName origin : peer_->node().known_peers()) {
     s.broadcast_routes[origin] = peer_->node().broadcast_hops(origin);
   }
-  s.macs = dataplane_.macs();
-  s.counters = dataplane_.counters();
+  s.macs = dataplane_->macs();
+  s.counters = dataplane_->counters();
   s.capture = packets_->capture_status();
+  s.capture.why_no_tap = why_no_tap_;
+  if (const swift::WorkerPool* pool = packets_->workers()) {
+    s.workers = pool->counters();
+    add_workers(s.workers, s.counters);
+    s.orders_dropped = pool->orders_dropped();
+    s.control_tap = pool->control_counters();
+  }
   if (peer_->allocator() != nullptr) s.ipam = peer_->allocator()->status();
   s.bridge_mtu = network_.mtu();
   s.degraded = degraded(s);

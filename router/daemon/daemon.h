@@ -15,6 +15,7 @@
 #include "router/daemon/ipam_inspector.h"
 #include "router/daemon/identity.h"
 #include "router/daemon/options.h"
+#include "router/daemon/packet_edges.h"
 #include "router/io/http_server.h"
 #include "router/io/service_manager.h"
 
@@ -54,7 +55,9 @@ class Daemon final : public Control {
 
  private:
   peer::PeerConfig peer_config();
-  std::optional<Failure> open_sockets();
+  std::optional<Failure> open_packets();
+  std::optional<Failure> open_mesh();
+  std::optional<Failure> start_packets();
   std::optional<Failure> open_api();
   std::optional<Failure> listen_http(const std::string& at, std::string_view flag,
                                      io::HttpHandler handler);
@@ -73,8 +76,11 @@ class Daemon final : public Control {
   io::EventLoop loop_;
   io::ServiceManager service_{loop_, io::ServiceEnvironment::take()};
   HostNetwork network_;
+  PacketEdges edges_;  // until start_packets() hands them over
+  std::vector<std::string> overlays_;
+  std::string why_no_tap_;
   std::unique_ptr<peer::Peer> peer_;
-  dataplane::Dataplane dataplane_;
+  std::unique_ptr<dataplane::Dataplane> dataplane_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<MeshDriver> mesh_;
   std::unique_ptr<PacketDriver> packets_;

@@ -122,4 +122,8 @@ std::vector<std::string> degraded(const Snapshot& snapshot) {
   return out;
 }
 
+  if (!snapshot.capture.why_no_tap.empty()) {
+    out.push_back("frames are taken by libpcap, and swift is off, for there is no TAP device: " +
+                  snapshot.capture.why_no_tap + "; --capture=pcap if that is as it should be");
+  }
 }  // namespace weft::daemon

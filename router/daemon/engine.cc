@@ -106,6 +106,7 @@ void Engine::carry_out(gossip::Effect& effect) {
     copy_routes();
   } else if (auto* peer_gone = std::get_if<gossip::PeerGone>(&effect)) {
     parts_.dataplane.on_peer_gone(peer_gone->peer);
+    packets_->forget(peer_gone->peer);
   } else {
     mesh_->carry_out(effect);
   }
@@ -144,7 +145,7 @@ void Engine::copy_routes() {
   for (PeerName origin : node.known_peers()) {
     routes.broadcast_hops[origin] = node.broadcast_hops(origin);
   }
-  parts_.dataplane.on_routes(std::move(routes));
+  with_packets([&](TimePoint, auto&) { parts_.dataplane.on_routes(std::move(routes)); });
 }
 
 void Engine::on_timer() {

@@ -16,9 +16,9 @@ namespace net = linux_net;
 
 constexpr int kMtuFloor = 576;
 
-int default_mtu(net::Netlink& nl, net::IfIndex bridge) {
+int mtu_below(net::Netlink& nl, net::IfIndex bridge) {
   auto underlay = net::underlay_mtu(nl, bridge);
-  return std::max(kMtuFloor, (underlay ? *underlay : 1500) - kOverlayOverheadMax);
+  return underlay ? *underlay : 1500;
 }
 
 std::optional<std::uint16_t> control_port(const std::string& http_addr) {
@@ -37,15 +37,24 @@ std::optional<MacAddr> HostNetwork::existing_bridge(const std::string& bridge) {
   return (*found)->link.mac;
 }
 
-std::optional<Failure> HostNetwork::prepare(PeerName name, const std::vector<Exposed>& stored) {
+int HostNetwork::underlay_mtu() const {
+  auto nl = net::Netlink::open();
+  if (!nl) return 1500;
+  const auto bridge = net::find_link(*nl, options_.bridge);
+  return mtu_below(*nl, bridge ? bridge->index : net::IfIndex{});
+}
+
+std::optional<Failure> HostNetwork::prepare(PeerName name, const std::vector<Exposed>& stored,
+                                            net::CapturePort capture) {
   auto nl = net::Netlink::open();
   if (!nl) {
     return Failure{.error = nl.error(), .subject = "rtnetlink", .hint = "weaver must run as root"};
   }
   net::BridgeSpec spec{.bridge = options_.bridge,
                        .name = name,
-                       .mtu_if_new = default_mtu(*nl, {}),
-                       .mtu = options_.mtu == 0 ? std::nullopt : std::optional(options_.mtu)};
+                       .mtu_if_new = std::max(kMtuFloor, mtu_below(*nl, {}) - kOverlayOverheadMax),
+                       .mtu = options_.mtu == 0 ? std::nullopt : std::optional(options_.mtu),
+                       .capture = capture};
   auto state = net::ensure_bridge(spec);
   if (!state) {
     bool rights = state.error().sys_errno == EPERM;

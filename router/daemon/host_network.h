@@ -11,11 +11,13 @@
 #include "router/daemon/store.h"
 #include "router/linux/bridge_plumbing.h"
 #include "router/linux/masquerade.h"
+#include "router/swift/core/wire.h"
 
 namespace weft::daemon {
 
-// The most that an overlay adds to a frame's payload on its way: sleeve, encrypted, over IPv4.
-inline constexpr int kOverlayOverheadMax = 86;
+// The most that an overlay adds to a frame's payload on its way over IPv4: swift, relayed. Sleeve,
+// encrypted, adds 86. One MTU fits all, so that a pod's does not depend on who its peers are.
+inline constexpr int kOverlayOverheadMax = swift::kOverheadMax;
 
 class HostNetwork {
  public:
@@ -24,8 +26,10 @@ class HostNetwork {
   // The MAC of a bridge that Weave (or an earlier weaver) made, for choosing the peer name.
   static std::optional<MacAddr> existing_bridge(const std::string& bridge);
 
-  // Makes or adopts bridge and capture pair, exposes again what was exposed.
-  std::optional<Failure> prepare(PeerName name, const std::vector<Exposed>& stored);
+  // Makes or adopts bridge and capture port, exposes again what was exposed. A TAP device must be
+  // open.
+  std::optional<Failure> prepare(PeerName name, const std::vector<Exposed>& stored,
+                                 linux_net::CapturePort capture);
   // What in the host's routing table is in the way of the range: warnings, or a reason not to
   // start because the range covers an address of this host.
   std::optional<Failure> check_range(Cidr range, std::vector<std::string>& warnings) const;
@@ -38,6 +42,8 @@ class HostNetwork {
   bool restore_rules();
 
   int mtu() const { return mtu_; }
+  // The largest IP packet that the underlay carries on its first hop, in bytes.
+  int underlay_mtu() const;
   const std::vector<Exposed>& exposed() const { return exposed_; }
 
  private:

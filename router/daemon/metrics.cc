@@ -8,6 +8,7 @@
 
 #include "router/daemon/ipam_words.h"
 #include "router/daemon/link_words.h"
+#include "router/daemon/worker_words.h"
 
 namespace weft::daemon {
 namespace {
@@ -127,6 +128,32 @@ void add_daemon(const Snapshot& snapshot, Families& out) {
   out.family("weft_build_info", "Always 1; the label tells the version.", MetricType::Gauge);
   out.value(1, {{"version", snapshot.version}});
   out.gauge("weft_ready", "1 once the daemon serves.", snapshot.ready ? 1 : 0);
+void add_worker_counts(const Snapshot& snapshot, Families& out, const char* label,
+                       NamedCounts (*counts)(const swift::WorkerCounters&)) {
+  for (std::size_t i = 0; i < snapshot.workers.size(); ++i) {
+    for (const auto& [name, value] : counts(snapshot.workers[i])) {
+      out.value(static_cast<double>(value), {{"worker", std::to_string(i)}, {label, name}});
+    }
+  }
+}
+
+void add_packet_workers(const Snapshot& snapshot, Families& out) {
+  out.gauge("weft_workers", "Packet workers; 0: frames are captured by libpcap.",
+            static_cast<double>(snapshot.workers.size()));
+  if (snapshot.workers.empty()) return;
+  out.family("weft_worker_actions_total", "What each packet worker did.", MetricType::Counter);
+  add_worker_counts(snapshot, out, "action", worker_actions);
+  out.family("weft_worker_dropped_total", "Frames and datagrams each packet worker dropped.",
+             MetricType::Counter);
+  add_worker_counts(snapshot, out, "reason", worker_drops);
+  out.counter("weft_worker_orders_dropped_total",
+              "Orders that packet workers did not get, their queue being full.",
+              snapshot.orders_dropped);
+  out.counter("weft_control_tap_failed_total",
+              "Frames of other overlays that the TAP device refused.",
+              snapshot.control_tap.write_failed);
+}
+
   out.gauge("weft_degraded", "How many things are wrong now; weave status names them.",
             static_cast<double>(snapshot.degraded.size()));
   out.gauge("weft_peers", "Peers known to the mesh, this one included.",
@@ -164,6 +191,7 @@ std::vector<MetricFamily> metric_families(const Snapshot& snapshot, const Proces
   add_process(process, out);
   return out.take();
 }
+  add_packet_workers(snapshot, out);
 
 std::string metrics_text(const Snapshot& snapshot, const ProcessStats& process) {
   return prometheus::TextSerializer().Serialize(metric_families(snapshot, process));

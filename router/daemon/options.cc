@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "router/daemon/legacy_flags.h"
+#include "router/swift/udp_group.h"
 
 namespace weft::daemon {
 namespace {
@@ -17,6 +18,7 @@ namespace {
 constexpr int kMtuMin = 576;    // what every IPv4 host must take
 constexpr int kMtuMax = 65535;  // the largest an Ethernet device has
 constexpr std::size_t kPasswordFileMax = 4096;
+constexpr int kRekeyIntervalMax = 3600;  // an hour; what is lost with a key is bounded by it
 
 // The command line before it is checked: text and numbers as CLI11 delivers them.
 struct Raw {
@@ -24,7 +26,9 @@ struct Raw {
   std::string http_addr, status_addr, metrics_addr;
   std::string ipalloc_init, ipalloc_range, ipalloc_default_subnet, trusted_subnets;
   std::string db_prefix = "/weavedb/weave", bridge = "weave", log_level = "info";
+  std::string capture = "auto", overlays = "swift,sleeve", ciphers;
   int port = 6783, conn_limit = 200, mtu = 0, bufsz = 8, min_protocol_version = 2;
+  int workers = 0, rekey_interval = 120;
   bool no_discovery = false, resume = false, packet_debug = false, print_peer_name = false;
   bool no_masq_local = false, version = false;
   std::vector<std::string> peers;
@@ -76,11 +80,26 @@ void declare_host(CLI::App& app, Raw& raw) {
   app.add_flag("--version", raw.version, "print the version and exit");
 }
 
+void declare_packets(CLI::App& app, Raw& raw) {
+  app.add_option("--capture", raw.capture,
+                 "where frames are taken: auto, tap (super-frames, swift) or pcap (libpcap)")
+      ->capture_default_str();
+  app.add_option("--workers", raw.workers, "packet workers; 0: one per core, 8 at most")
+      ->capture_default_str();
+  app.add_option("--overlays", raw.overlays, "overlays to use, the preferred first")
+      ->capture_default_str();
+  app.add_option("--ciphers", raw.ciphers,
+                 "what swift may seal with: aes-256-gcm, chacha20-poly1305 (default: both)");
+  app.add_option("--rekey-interval", raw.rekey_interval, "seconds between swift's keys")
+      ->capture_default_str();
+}
+
 void declare(CLI::App& app, Raw& raw) {
   app.description("weaver: one peer of a Weft network");
   app.allow_extras();
   declare_mesh(app, raw);
   declare_host(app, raw);
+  declare_packets(app, raw);
 }
 
 // Takes Weave's meaningless flags out of the line and says what replaces them.
@@ -272,6 +291,64 @@ Fault check_ipam(const Raw& raw, Options& options) {
   return std::nullopt;
 }
 
+Fault check_overlays(const Raw& raw, Options& options) {
+  options.overlays.clear();
+  for (std::string_view part : split(raw.overlays, ',')) {
+    const std::string name(trim(part));
+    if (name != "swift" && name != "sleeve") {
+      return "--overlays: '" + name + "' is neither swift nor sleeve";
+    }
+    if (std::find(options.overlays.begin(), options.overlays.end(), name) !=
+        options.overlays.end()) {
+      return "--overlays names " + name + " twice";
+    }
+    options.overlays.push_back(name);
+  }
+  if (std::find(options.overlays.begin(), options.overlays.end(), "sleeve") ==
+      options.overlays.end()) {
+    return "--overlays must name sleeve, which works where others fail";
+  }
+  return std::nullopt;
+}
+
+Fault check_ciphers(const Raw& raw, Options& options) {
+  constexpr std::array kNames{
+      std::pair{std::string_view("aes-256-gcm"), crypto::Cipher::aes_256_gcm},
+      std::pair{std::string_view("chacha20-poly1305"), crypto::Cipher::chacha20_poly1305}};
+  if (raw.ciphers.empty()) return std::nullopt;
+  for (std::string_view part : split(raw.ciphers, ',')) {
+    const auto* known = std::find_if(kNames.begin(), kNames.end(),
+                                     [&](const auto& name) { return name.first == trim(part); });
+    if (known == kNames.end()) {
+      return "--ciphers: '" + std::string(part) + "' is neither aes-256-gcm nor chacha20-poly1305";
+    }
+    options.ciphers.push_back(known->second);
+  }
+  return std::nullopt;
+}
+
+Fault check_packets(const Raw& raw, Options& options) {
+  constexpr std::array kKinds{std::pair{"auto", CaptureKind::automatic},
+                              std::pair{"tap", CaptureKind::tap},
+                              std::pair{"pcap", CaptureKind::pcap}};
+  const auto* kind = std::find_if(kKinds.begin(), kKinds.end(),
+                                  [&](const auto& k) { return raw.capture == k.first; });
+  if (kind == kKinds.end()) return "--capture '" + raw.capture + "' is none of auto, tap, pcap";
+  if (raw.workers < 0 || raw.workers > swift::kWorkersMax) {
+    return "--workers must be between 0 (by the number of cores) and " +
+           std::to_string(swift::kWorkersMax);
+  }
+  if (raw.rekey_interval < 1 || raw.rekey_interval > kRekeyIntervalMax) {
+    return "--rekey-interval must be between 1 and " + std::to_string(kRekeyIntervalMax) +
+           " seconds";
+  }
+  options.capture = kind->second;
+  options.workers = raw.workers;
+  options.rekey_interval = std::chrono::seconds(raw.rekey_interval);
+  if (auto wrong = check_ciphers(raw, options)) return wrong;
+  return check_overlays(raw, options);
+}
+
 Fault check_rest(const Raw& raw, Options& options) {
   constexpr std::array kLevels{
       std::pair{"debug", LogLevel::debug}, std::pair{"info", LogLevel::info},
@@ -340,10 +417,10 @@ std::variant<Options, EarlyExit> parse_options(const std::vector<std::string>& a
   for (const std::string& extra : app.remaining())
     return fault(unknown_flag(app, extra));
   if (raw.version) return EarlyExit{.code = 0, .text = "weaver " WEFT_VERSION "\n"};
-  for (const Fault& wrong :
-       {check_numbers(raw, options), check_name(raw, environment, options),
-        check_host(raw, options), check_password(raw, environment, options),
-        check_trusted(raw, options), check_ipam(raw, options), check_rest(raw, options)}) {
+  for (const Fault& wrong : {check_numbers(raw, options), check_name(raw, environment, options),
+                             check_host(raw, options), check_password(raw, environment, options),
+                             check_trusted(raw, options), check_ipam(raw, options),
+                             check_packets(raw, options), check_rest(raw, options)}) {
     if (wrong) return fault(*wrong);
   }
   options.summary = summarise(app, options);

@@ -2,6 +2,7 @@
 // weaver's command line: Weave's flags, names and defaults, checked before anything is touched.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include "base/ip.h"
 #include "base/log.h"
 #include "base/peer_name.h"
+#include "crypto/packet_aead.h"
 #include "crypto/secret.h"
 #include "ipam-crdt/allocator.h"
 
@@ -21,6 +23,8 @@ struct IpamOptions {
   Cidr default_subnet;
   ipam::InitMode init;
 };
+
+enum class CaptureKind { automatic, tap, pcap };
 
 struct Options {
   std::string host;  // local address for TCP and UDP; empty: all
@@ -39,7 +43,12 @@ struct Options {
   bool resume = false;
   LogLevel log_level = LogLevel::info;
   bool packet_debug = false;
-  int capture_buffer_mb = 8;
+  int capture_buffer_mb = 8;  // of libpcap's ring, or of all workers' queues to the control thread
+  CaptureKind capture = CaptureKind::automatic;
+  int workers = 0;                                       // 0: by the number of cores
+  std::vector<std::string> overlays{"swift", "sleeve"};  // most preferred first
+  std::chrono::seconds rekey_interval{120};
+  std::vector<crypto::Cipher> ciphers;  // of swift; empty: all that this machine has
   bool print_peer_name = false;
   bool no_masq_local = false;
   std::vector<std::string> peers;

@@ -23,12 +23,19 @@ PacketDriver::PacketDriver(io::EventLoop& loop, Engine& engine, dataplane::Datap
     : loop_(loop), engine_(engine), dataplane_(dataplane), packet_debug_(packet_debug) {}
 PacketDriver::~PacketDriver() = default;
 
-Result<> PacketDriver::open_udp(Endpoint at) {
-  auto socket = io::UdpSocket::open(loop_, at);
-  if (!socket) return socket.error();
-  udp_ = std::move(*socket);
+void PacketDriver::start_udp(std::unique_ptr<io::UdpSocket> udp) {
+  udp_ = std::move(udp);
   udp_->start([this](std::span<const io::ReceivedDatagram> batch) { on_datagrams(batch); });
-  return {};
+}
+
+void PacketDriver::start_workers(const swift::WorkerPool::Config& config, linux_net::Tap tap,
+                                 std::vector<swift::WorkerSockets> sockets) {
+  swift_ = std::make_unique<SwiftDriver>(loop_, engine_, dataplane_, config, std::move(tap),
+                                         std::move(sockets));
+}
+
+void PacketDriver::forget(PeerName peer) {
+  if (swift_) swift_->forget(peer);
 }
 
 Result<> PacketDriver::open_capture(const std::string& interface, int buffer_mb) {
@@ -39,7 +46,20 @@ Result<> PacketDriver::open_capture(const std::string& interface, int buffer_mb)
   return {};
 }
 
+CaptureStatus PacketDriver::tap_status() const {
+  const swift::WorkerPool& pool = swift_->pool();
+  CaptureStatus status{.interface = pool.tap().name() + " (via tap, " +
+                                    std::to_string(pool.workers()) +
+                                    " workers, offloads: " + pool.tap().offloads().text() + ")"};
+  for (const swift::WorkerCounters& worker : pool.counters()) {
+    status.packets_received += worker.tap.reads;
+    status.packets_dropped += worker.reports_dropped;
+  }
+  return status;
+}
+
 CaptureStatus PacketDriver::capture_status() {
+  if (swift_) return tap_status();
   if (!capture_) return {.interface = "no overlay bridge"};
   capture::Counters counters = capture_->counters();
   return {.interface = capture_->interface() + " (via pcap)",
@@ -70,6 +90,7 @@ void PacketDriver::on_datagrams(std::span<const io::ReceivedDatagram> batch) {
 
 void PacketDriver::send(const dataplane::Output& out, std::vector<PathMtu>& news) {
   if (packet_debug_) debug(out);
+  if (swift_) swift_->carry_out(out);
   if (!out.frames.empty() && capture_) {
     frames_.clear();
     for (const dataplane::InjectedFrame& frame : out.frames)

@@ -11,11 +11,14 @@
 #include "gossip/status.h"
 #include "ipam-crdt/status.h"
 #include "router/dataplane/dataplane.h"
+#include "router/swift/worker_link.h"
 
 namespace weft::daemon {
 
 struct CaptureStatus {
-  std::string interface;  // "vethwe-pcap (via pcap)", or "no overlay bridge"
+  // "vethwe-tap (via tap, …)", "vethwe-pcap (via pcap)", or "no overlay bridge"
+  std::string interface;
+  std::string why_no_tap;  // empty: there is one, or none is wanted
   std::uint64_t packets_received = 0;
   std::uint64_t packets_dropped = 0;     // by the kernel's buffer
   std::uint64_t packets_if_dropped = 0;  // by the interface
@@ -33,7 +36,10 @@ struct Snapshot {
   std::vector<dataplane::MacStatus> macs;
   dataplane::Counters counters;
   CaptureStatus capture;
-  std::optional<ipam::AllocatorStatus> ipam;  // none: IPAM is off
+  std::vector<swift::WorkerCounters> workers;  // of each packet worker; none with libpcap
+  std::uint64_t orders_dropped = 0;            // to the workers, whose queue was full
+  swift::TapCounters control_tap;              // the control thread's own writes
+  std::optional<ipam::AllocatorStatus> ipam;   // none: IPAM is off
   int bridge_mtu = 0;
   std::uint64_t store_errors = 0;
   // What is wrong now, in words that name the cure; empty when all is well.

@@ -143,3 +143,32 @@ TEST_CASE(
   ConfigFile file("ipaloc-range = 10.40.0.0/16\n");
   CHECK(contains(refused({file.argument()}), "ipaloc-range"));
 }
+
+TEST_CASE("options: packets: capture, workers, overlays, ciphers and key life are what was said") {
+  const Options bare = accepted({});
+  CHECK(bare.capture == CaptureKind::automatic);
+  CHECK(bare.workers == 0);
+  CHECK(bare.overlays == std::vector<std::string>{"swift", "sleeve"});
+  CHECK(bare.rekey_interval == std::chrono::seconds(120));
+  CHECK(bare.ciphers.empty());
+  const Options given = accepted({"--capture=pcap", "--workers=3", "--overlays=sleeve, swift",
+                                  "--rekey-interval=5", "--ciphers=chacha20-poly1305"});
+  CHECK(given.capture == CaptureKind::pcap);
+  CHECK(given.workers == 3);
+  CHECK(given.overlays == std::vector<std::string>{"sleeve", "swift"});
+  CHECK(given.rekey_interval == std::chrono::seconds(5));
+  CHECK(given.ciphers == std::vector{crypto::Cipher::chacha20_poly1305});
+  CHECK(accepted({"--overlays=sleeve"}).overlays == std::vector<std::string>{"sleeve"});
+}
+
+TEST_CASE("options: packets: what cannot be meant is refused with the flag's name") {
+  CHECK(contains(refused({"--capture=raw"}), "--capture"));
+  CHECK(contains(refused({"--workers=-1"}), "--workers"));
+  CHECK(contains(refused({"--workers=65"}), "--workers"));
+  CHECK(contains(refused({"--overlays=swift"}), "sleeve"));
+  CHECK(contains(refused({"--overlays=sleeve,sleeve"}), "twice"));
+  CHECK(contains(refused({"--overlays=fastest"}), "fastest"));
+  CHECK(contains(refused({"--rekey-interval=0"}), "--rekey-interval"));
+  CHECK(contains(refused({"--rekey-interval=3601"}), "--rekey-interval"));
+  CHECK(contains(refused({"--ciphers=rot13"}), "rot13"));
+}
