@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "router/swift/core/internal/glance.h"
 #include "router/swift/core/output.h"
 #include "router/swift/core/segment.h"
 
@@ -39,21 +40,6 @@ class Coalescer {
   void flush(Output& out);
 
  private:
-  // What is looked at in each segment.
-  struct Glance {
-    Byte* frame = nullptr;
-    std::size_t size = 0;
-    std::size_t network_at = 0;
-    std::size_t transport_at = 0;
-    std::size_t headers = 0;  // up to the payload
-    bool v4 = false;
-    bool tcp = false;
-    std::uint32_t sequence = 0;  // TCP
-    std::uint16_t id = 0;        // IPv4
-    std::uint8_t flags = 0;      // TCP
-
-    std::size_t payload() const { return size - headers; }
-  };
   enum class IdKind : std::uint8_t { undecided, counted, fixed };
   struct Held {
     Segment first;
@@ -66,12 +52,6 @@ class Coalescer {
     std::vector<ByteView> pieces;
   };
 
-  // False: not a segment that is ever joined.
-  bool look(const Segment& segment, Glance& glance) const;
-  static bool look_at_network(Glance& glance);
-  static bool look_at_transport(const Segment& segment, Glance& glance);
-  static bool same_flow(const Glance& a, const Glance& b);
-  static bool headers_match(const Glance& first, const Glance& next);
   static bool id_follows(Held& held, const Glance& next);
   static bool follows(Held& held, const Glance& next);
   static bool may_be_first(const Glance& glance);

@@ -31,7 +31,14 @@ void Forwarder::Core::on_datagram(TimePoint now, Endpoint from, ByteSpan datagra
   }
   ++counters_.received_datagrams;
   counters_.received_bytes += datagram.size();
-  on_text(now, from, *outer, *channel, datagram, out);
+  const std::size_t tag = outer->kind == Kind::sealed ? kTagSize : 0;
+  on_text({.now = now,
+           .from = from,
+           .outer = *outer,
+           .channel = channel,
+           .datagram = datagram,
+           .text = datagram.subspan(kOuterSize, datagram.size() - kOuterSize - tag)},
+          out);
 }
 
 void Forwarder::Core::count(Opened why) {
@@ -56,70 +63,76 @@ void Forwarder::Core::count(Opened why) {
   }
 }
 
-void Forwarder::Core::on_text(TimePoint now, Endpoint from, const Outer& outer, Channel& channel,
-                              ByteSpan datagram, Output& out) {
-  const std::size_t tag = outer.kind == Kind::sealed ? kTagSize : 0;
-  const ByteSpan text = datagram.subspan(kOuterSize, datagram.size() - kOuterSize - tag);
+void Forwarder::Core::on_text(const Arrival& arrival, Output& out) {
+  const ByteView text = arrival.text;
   const auto inner = Inner::parse(text);
   const std::size_t prefix = inner && inner->relayed ? kPrefixMax : kInnerSize;
   if (!inner || text.size() < prefix) {
     ++counters_.dropped_malformed;
     return;
   }
-  if (inner->type == InnerType::probe) {
-    const auto probe = Probe::parse(text);
-    if (!probe) {
-      ++counters_.dropped_malformed;
-      return;
-    }
-    out.events.emplace_back(ProbeReceived{
-        .tunnel = channel.index(), .stream = outer.stream, .from = from, .probe = *probe});
-    return;
-  }
-  overlay::Forwarding::Names names{
-      .sender = channel.peer(), .source = channel.peer(), .destination = config_.us};
+  overlay::Forwarding::Names names{.sender = arrival.channel->peer(),
+                                   .source = arrival.channel->peer(),
+                                   .destination = config_.us};
   if (inner->relayed) {
     names.source = PeerName::from_u48(fields::u48(text.data() + kInnerSize));
     names.destination = PeerName::from_u48(fields::u48(text.data() + kInnerSize + kNamesSize / 2));
   }
-  if (inner->type == InnerType::fragment) {
-    on_fragment(now, channel,
-                {.tunnel = channel.index(),
-                 .epoch = outer.epoch,
-                 .stream = outer.stream,
-                 .first_counter = outer.counter - inner->a,
-                 .index = inner->a,
-                 .count = inner->b,
-                 .source = names.source,
-                 .destination = names.destination,
-                 .bytes = text.subspan(prefix)},
-                out);
-    return;
+  switch (inner->type) {
+    case InnerType::frame:
+      return on_segment(arrival, *inner, names, out);
+    case InnerType::probe:
+      return on_probe_text(arrival, out);
+    case InnerType::fragment:
+      return on_fragment(arrival, *inner, names, out);
   }
-  // The prefix of whoever passes it on may be longer than ours; the outer header is not needed any
-  // more.
-  const std::size_t frame_at = kOuterSize + prefix;
-  const Segment segment{
-      .room = datagram.subspan(frame_at - kPrefixMax, text.size() - prefix + kPrefixMax),
-      .partial_checksum = inner->partial_checksum,
-      .checksum_start = inner->partial_checksum ? inner->a : std::uint8_t{0},
-      .checksum_offset = inner->partial_checksum ? inner->b : std::uint8_t{0}};
-  const std::size_t checksum_end = std::size_t{inner->a} + inner->b + 2;
-  if (inner->partial_checksum && checksum_end > segment.frame().size()) {
+}
+
+void Forwarder::Core::on_probe_text(const Arrival& arrival, Output& out) {
+  const auto probe = Probe::parse(arrival.text);
+  if (!probe) {
     ++counters_.dropped_malformed;
     return;
   }
-  on_frame(now, channel, names, segment, out);
+  out.events.emplace_back(ProbeReceived{.tunnel = arrival.channel->index(),
+                                        .stream = arrival.outer.stream,
+                                        .from = arrival.from,
+                                        .probe = *probe});
 }
 
-void Forwarder::Core::on_fragment(TimePoint now, const Channel& channel, const Fragment& fragment,
-                                  Output& out) {
-  const auto joined = fragments_.add(now, fragment);
+void Forwarder::Core::on_segment(const Arrival& arrival, const Inner& inner,
+                                 const overlay::Forwarding::Names& names, Output& out) {
+  const std::size_t prefix = inner.relayed ? kPrefixMax : kInnerSize;
+  // The prefix of whoever passes it on may be longer than ours; the outer header in front of it is
+  // not needed any more.
+  Segment segment{.room = arrival.datagram.subspan(kOuterSize + prefix - kPrefixMax,
+                                                   arrival.text.size() - prefix + kPrefixMax),
+                  .partial_checksum = inner.partial_checksum};
+  if (inner.partial_checksum) {
+    if (std::size_t{inner.a} + inner.b + 2 > segment.frame().size()) {
+      ++counters_.dropped_malformed;
+      return;
+    }
+    segment.checksum_start = inner.a;
+    segment.checksum_offset = inner.b;
+  }
+  on_frame(arrival.now, *arrival.channel, names, segment, out);
+}
+
+void Forwarder::Core::on_fragment(const Arrival& arrival, const Inner& inner,
+                                  const overlay::Forwarding::Names& names, Output& out) {
+  const std::size_t prefix = inner.relayed ? kPrefixMax : kInnerSize;
+  const auto joined = fragments_.add(arrival.now, {.tunnel = arrival.channel->index(),
+                                                   .epoch = arrival.outer.epoch,
+                                                   .stream = arrival.outer.stream,
+                                                   .first_counter = arrival.outer.counter - inner.a,
+                                                   .index = inner.a,
+                                                   .count = inner.b,
+                                                   .source = names.source,
+                                                   .destination = names.destination,
+                                                   .bytes = arrival.text.subspan(prefix)});
   counters_.dropped_fragments += fragments_.take_dropped();
-  if (!joined) return;
-  on_frame(now, channel,
-           {.sender = channel.peer(), .source = joined->source, .destination = joined->destination},
-           whole(joined->frame, out), out);
+  if (joined) on_frame(arrival.now, *arrival.channel, names, whole(joined->frame, out), out);
 }
 
 bool Forwarder::Core::repeats_last(TimePoint now, const Channel& channel,

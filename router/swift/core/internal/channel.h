@@ -57,7 +57,6 @@ class Channel {
   Opened open(Endpoint from, const Outer& outer, ByteSpan datagram, Output& out);
 
  private:
-  bool sealed() const { return encrypted_; }
   std::size_t tag_size() const { return encrypted_ ? kTagSize : 0; }
   std::size_t reconcile_epochs(const TunnelSpec& spec);
   Epoch* find_epoch(std::uint16_t low);

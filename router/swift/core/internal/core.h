@@ -55,6 +55,16 @@ class Forwarder::Core {
     std::array<Byte, 12> macs{};
   };
 
+  // A datagram that opened and is new.
+  struct Arrival {
+    TimePoint now;
+    Endpoint from;
+    Outer outer;
+    const Channel* channel = nullptr;
+    ByteSpan datagram;
+    ByteView text;
+  };
+
   // sending.cc: legs_ and what is left for the control thread, then each segment over all of them.
   void choose_legs(const Passage& passage, Output& out);
   void add_leg(PeerName hop, PeerName destination, const Passage& passage, Output& out);
@@ -69,9 +79,12 @@ class Forwarder::Core {
   void return_answer(TimePoint now, Output& out);
 
   // receiving.cc
-  void on_text(TimePoint now, Endpoint from, const Outer& outer, Channel& channel,
-               ByteSpan datagram, Output& out);
-  void on_fragment(TimePoint now, const Channel& channel, const Fragment& fragment, Output& out);
+  void on_text(const Arrival& arrival, Output& out);
+  void on_probe_text(const Arrival& arrival, Output& out);
+  void on_segment(const Arrival& arrival, const Inner& inner,
+                  const overlay::Forwarding::Names& names, Output& out);
+  void on_fragment(const Arrival& arrival, const Inner& inner,
+                   const overlay::Forwarding::Names& names, Output& out);
   void on_frame(TimePoint now, const Channel& channel, const overlay::Forwarding::Names& names,
                 const Segment& segment, Output& out);
   bool repeats_last(TimePoint now, const Channel& channel, const overlay::Forwarding::Names& names,
