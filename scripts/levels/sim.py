@@ -37,7 +37,7 @@ class Sums:
     log: list = dataclasses.field(default_factory=list)
 
     def add(self, output, errors, code):
-        """What one process printed; one that ended in the middle failed at the seed it had named."""
+        """What one process printed; one that ended half-way failed at the seed it had named."""
         for match in HISTORY.finditer(output):
             _, hosts, events, rounds, disputed, mended, faults = match.groups()
             self.hosts.append(int(hosts))
@@ -61,7 +61,8 @@ class Sums:
                            for fault, n in sorted(self.faults.items())) if count else ""
         median = (f"median {statistics.median(self.hosts):g} peers and "
                   f"{statistics.median(self.events):g} events, all agreed within "
-                  f"{max(self.rounds)} rounds of gossip; disputed {100 * self.disputed // count} %, "
+                  f"{max(self.rounds)} rounds of gossip; "
+                  f"disputed {100 * self.disputed // count} %, "
                   f"mended by an operator {100 * self.mended // count} %; ") if count else ""
         return (f"{count} histories, {sum(self.events)} events, {len(self.failed)} failures; "
                 f"{median}faults: {shares}")

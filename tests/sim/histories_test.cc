@@ -17,7 +17,7 @@ namespace {
 
 std::pair<std::uint64_t, std::uint64_t> seeds() {
   const char* given = std::getenv("WEFT_SIM_SEEDS");
-  std::string text = given == nullptr ? "1..6" : given;
+  std::string text = given == nullptr ? "1..4" : given;
   auto dots = text.find("..");
   REQUIRE_MESSAGE(dots != std::string::npos, "WEFT_SIM_SEEDS looks like 1..1000");
   return {*parse_u64(text.substr(0, dots)), *parse_u64(text.substr(dots + 2))};
