@@ -49,6 +49,7 @@ struct MergeOutcome {
   // Something else changed: a version of ours was raised past one we had forgotten (even if then
   // the merge was refused), or the seeds were adopted.
   bool touched = false;
+  bool other_seeds = false;      // refused: the two were divided among different peers
   std::optional<Ipv4Addr> tied;  // refused: this entry of ours has an equal-version rival
 };
 

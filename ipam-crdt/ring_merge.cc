@@ -54,6 +54,7 @@ class Merge {
                                     " breaks the rules: " + std::string(ok.error().what));
     }
     if (!own.seeds.empty() && !theirs_.seeds.empty() && own.seeds != theirs_.seeds) {
+      out_.other_seeds = true;
       return refuse({.code = Errc::conflict, .what = "IP allocation was seeded by different peers"},
                     "the ring of " + theirs_.holder.text() + " was seeded by " +
                         peers_text(theirs_.seeds) + ", ours by " + peers_text(own.seeds) +

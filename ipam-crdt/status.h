@@ -9,6 +9,7 @@
 
 #include "base/ip.h"
 #include "base/peer_name.h"
+#include "base/time_point.h"
 
 namespace weft::ipam {
 
@@ -42,6 +43,15 @@ struct StrayStatus {
   std::optional<PeerName> owner;  // of the range, if there is a ring
 };
 
+// A ring that was divided among other peers than ours: two meshes that each formed alone have met.
+struct SeedConflictStatus {
+  PeerName holder;  // of the copy that was refused
+  std::string nickname;
+  std::vector<PeerName> theirs;
+  std::vector<PeerName> ours;
+  TimePoint heard;  // last
+};
+
 // How much the allocator holds of what peers and clients can make it hold.
 struct AllocatorLoad {
   std::size_t primes = 0;
@@ -64,6 +74,7 @@ struct AllocatorStatus {
   std::vector<PendingStatus> pending_allocates;
   std::vector<PendingStatus> pending_claims;
   std::vector<StrayStatus> strays;
+  std::vector<SeedConflictStatus> seed_conflicts;
   bool pending_prime = false;
   bool shut_down = false;
 };

@@ -2,12 +2,16 @@
 #include "ipam-crdt/weave_db.h"
 
 #include "gossip/gob/decoder.h"
+#include "ipam-crdt/boltdb.h"
 #include "ipam-crdt/internal/gob_types.h"
 #include "ipam-crdt/ring_wire.h"
 #include "ipam-crdt/wire_limits.h"
 
 namespace weft::ipam {
 namespace {
+
+// Of the key "version": | major 1 | minor 1 |.
+constexpr Byte kMajorVersion{1};
 
 Cidr read_cidr(gob::Decoder& d) {
   Ipv4Addr addr;
@@ -70,6 +74,42 @@ Result<std::vector<std::string>> parse_weave_direct_peers(ByteView in) {
   while (d.next_element())
     out.emplace_back(d.string());
   if (auto ok = d.finish(); !ok) return ok.error();
+  return out;
+}
+
+Result<WeaveDatabase> parse_weave_database(ByteView file) {
+  auto bucket = parse_bolt_bucket(file, "top");
+  if (!bucket) return bucket.error();
+  auto value = [&](std::string_view key) -> std::optional<ByteView> {
+    auto it = bucket->find(key);
+    return it == bucket->end() ? std::nullopt : std::optional(it->second);
+  };
+  auto version = value("version");
+  if (!version || version->empty() || (*version)[0] != kMajorVersion) {
+    return Error{.code = Errc::unsupported, .what = "weave database: of another major version"};
+  }
+  WeaveDatabase out;
+  if (auto in = value("peername")) {
+    auto name = parse_weave_peername(*in);
+    if (!name) return name.error();
+    out.name = *name;
+  }
+  if (auto in = value("ring")) {
+    auto ring = parse_ring(*in);
+    if (!ring) return ring.error();
+    if (auto ok = check_ring(*ring); !ok) return ok.error();
+    out.ring = to_bytes(*in);
+  }
+  if (auto in = value("ownedAddresses")) {
+    auto owned = parse_weave_owned(*in);
+    if (!owned) return owned.error();
+    out.owned = std::move(*owned);
+  }
+  if (auto in = value("directPeers")) {
+    auto peers = parse_weave_direct_peers(*in);
+    if (!peers) return peers.error();
+    out.direct_peers = std::move(*peers);
+  }
   return out;
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The values in Weave's own database (bucket "top" of its BoltDB file), for moving in: `ring` is
-// ring_wire's, the others are read here.  Source: weave-protocol/ipam.md 7
+// Weave's own database (bucket "top" of a BoltDB file) and the values in it, for moving in: `ring`
+// is ring_wire's, the others are read here.  Source: weave-protocol/ipam.md 7
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,5 +17,17 @@ namespace weft::ipam {
 Result<PeerName> parse_weave_peername(ByteView in);
 Result<OwnedMap> parse_weave_owned(ByteView in);
 Result<std::vector<std::string>> parse_weave_direct_peers(ByteView in);
+
+// All that Weave stored. What a host of Weave has not come to store yet is absent or empty.
+struct WeaveDatabase {
+  std::optional<PeerName> name;
+  std::optional<Bytes> ring;  // gob(Ring), checked
+  OwnedMap owned;
+  std::vector<std::string> direct_peers;
+};
+
+// The whole file. unsupported: of another major version than Weave 2's. Any value that cannot be
+// read is an Error: half of a state is worse than none.
+Result<WeaveDatabase> parse_weave_database(ByteView file);
 
 }  // namespace weft::ipam

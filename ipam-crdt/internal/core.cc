@@ -278,6 +278,14 @@ AllocatorStatus Allocator::Core::status() const {
     out.pending_claims.push_back(
         {.ident = p.ident, .what = p.address.text(), .reason = p.waits_for});
   }
+  for (const auto& [holder, other] : seed_conflicts_) {
+    auto nickname = nicknames_.find(holder);
+    out.seed_conflicts.push_back({.holder = holder,
+                                  .nickname = nickname == nicknames_.end() ? "" : nickname->second,
+                                  .theirs = other.seeds,
+                                  .ours = ring_.seeds(),
+                                  .heard = other.heard});
+  }
   out.pending_prime = !primes_.empty();
   out.shut_down = shut_down_;
   return out;

@@ -31,6 +31,8 @@ inline constexpr std::size_t kPendingMax = 65536;
 // How long after the first ring heard what we restored from disk gives way to newer rings. Two
 // rounds of gossip: by then whatever the mesh knows of us has come by.
 inline constexpr std::chrono::seconds kRestoredYieldTime{60};
+// Peers remembered whose ring has other seeds than ours; more add nothing to the picture.
+inline constexpr std::size_t kSeedConflictsMax = 16;
 // Nicknames remembered, beyond which those of peers that neither exist nor own space are dropped.
 inline constexpr std::size_t kNicknamesMax = 16384;
 
@@ -149,6 +151,7 @@ class Allocator::Core {
   // Gossip (gossip.cc).
   Result<> update(PeerName sender, const GossipState& state);
   Result<> update_ring(const RingData& theirs);
+  void note_seeds(const RingData& theirs);
   void update_paxos(const PaxosState& theirs);
   void update_nicknames(const Nicknames& theirs);
   void prune_nicknames();
@@ -179,6 +182,11 @@ class Allocator::Core {
   std::optional<TimePoint> ring_known_at_;
   Nicknames nicknames_;
   bool shut_down_ = false;
+  struct OtherSeeds {
+    std::vector<PeerName> seeds;
+    TimePoint heard;
+  };
+  std::map<PeerName, OtherSeeds> seed_conflicts_;  // by who told
 
   std::vector<RequestId> primes_;
   std::vector<PendingClaim> claims_;

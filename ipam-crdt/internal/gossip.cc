@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What peers say on the channel "IPallocation", and what we tell them.
+#include <algorithm>
+
 #include "base/ensure.h"
 #include "ipam-crdt/internal/core.h"
 #include "ipam-crdt/range_wire.h"
@@ -77,14 +79,26 @@ Result<> Allocator::Core::update_ring(const RingData& theirs) {
       ring_stored_ = false;
       broadcast();
     }
+    if (merged.other_seeds) note_seeds(theirs);
     log(LogLevel::warning, "ring refused: " + merged.why, theirs.holder);
     return refused(*merged.error, std::move(merged.why));
   }
+  seed_conflicts_.erase(theirs.holder);
   if (!first_heard_ && !theirs.entries.empty()) first_heard_ = now_;
   if (!merged.updated) return {};
   prune_nicknames();
   ring_changed();
   return {};
+}
+
+void Allocator::Core::note_seeds(const RingData& theirs) {
+  if (seed_conflicts_.size() >= kSeedConflictsMax && !seed_conflicts_.contains(theirs.holder)) {
+    auto oldest = std::min_element(
+        seed_conflicts_.begin(), seed_conflicts_.end(),
+        [](const auto& a, const auto& b) { return a.second.heard < b.second.heard; });
+    seed_conflicts_.erase(oldest);
+  }
+  seed_conflicts_[theirs.holder] = {.seeds = theirs.seeds, .heard = now_};
 }
 
 void Allocator::Core::update_paxos(const PaxosState& theirs) {

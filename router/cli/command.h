@@ -29,6 +29,7 @@ std::vector<Command> status_commands();
 std::vector<Command> mesh_commands();
 std::vector<Command> address_commands();
 std::vector<Command> pod_commands();
+std::vector<Command> ipam_commands();
 std::vector<Command> host_commands();
 
 // Weave's commands that are gone: one line says what replaces each.

@@ -61,7 +61,7 @@ ResetOptions settle(const Context& context, ResetOptions options) {
 
 std::string remove_files(const Context& context, const std::string& db_prefix) {
   std::error_code error;
-  for (const char* suffix : {"", "-wal", "-shm"}) {
+  for (const char* suffix : {"", "-wal", "-shm", ".lock"}) {
     fs::remove(db_prefix + "weft.db" + suffix, error);
     if (error) return db_prefix + "weft.db" + suffix + ": " + error.message();
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Commands that change the mesh: connect, forget, rmpeer, prime.
 #include <memory>
+#include <set>
 
 #include <CLI/CLI.hpp>
 
@@ -55,6 +56,40 @@ Action declare_forget(CLI::App& app) {
   };
 }
 
+// Who owns addresses, "name(nickname)", by the daemon's report.
+struct Owners {
+  std::set<std::string> names;  // and nicknames
+  std::set<std::string> labels;
+};
+
+Answer<Owners> owners(const Api& api) {
+  auto answer = api.read({.method = "GET", .target = "/report", .form = {}, .wants_json = true});
+  if (auto* complaint = std::get_if<Complaint>(&answer)) return *complaint;
+  const auto report = nlohmann::json::parse(std::get<std::string>(answer), nullptr, false);
+  Owners out;
+  if (!report.is_object()) return out;
+  const auto entries =
+      report.value(nlohmann::json::json_pointer("/IPAM/Entries"), nlohmann::json::array());
+  for (const auto& entry : entries) {
+    const std::string name = entry.value("Peer", "");
+    const std::string nickname = entry.value("Nickname", "");
+    out.names.insert({name, nickname});
+    out.labels.insert(name + "(" + nickname + ")");
+  }
+  return out;
+}
+
+// That nothing was taken over may mean that the name was mistyped: says who there is.
+std::string nothing_taken(const Api& api, const std::string& peer) {
+  auto answer = owners(api);
+  if (auto* complaint = std::get_if<Complaint>(&answer)) return complaint->text;
+  const Owners& known = std::get<Owners>(answer);
+  if (known.names.contains(peer)) return "";
+  const std::vector<std::string> labels(known.labels.begin(), known.labels.end());
+  return "no peer " + peer + " owns addresses, so there is nothing to take over; owners: " +
+         (labels.empty() ? "none" : join(labels, ", "));
+}
+
 // All peers are tried; the worst outcome counts.
 ExitCode remove_peers(const Context& context, const PeerOptions& options) {
   const Api api(context);
@@ -73,6 +108,12 @@ ExitCode remove_peers(const Context& context, const PeerOptions& options) {
       continue;
     }
     const std::string& text = std::get<std::string>(answer);
+    if (text.starts_with("0 IPs ")) {
+      if (const std::string why = nothing_taken(api, peer); !why.empty()) {
+        code = context.fail(why);
+        continue;
+      }
+    }
     if (context.json) {
       results.push_back({{"peer", peer}, {"result", trim(text)}});
     } else {

@@ -6,9 +6,9 @@
 
 #include "base/json/json.h"
 #include "router/cli/addresses.h"
-#include "router/cli/target.h"
 #include "router/linux/addr.h"
 #include "router/linux/link.h"
+#include "router/linux/living.h"
 #include "router/linux/pod_link.h"
 
 namespace weft::cli {
@@ -76,7 +76,7 @@ Answer<std::vector<PodRow>> list_pods(const Context& context, const std::string&
       unclaimed.erase(address);
     rows.push_back(std::move(*row));
   }
-  for (const auto& [inode, path] : all_namespaces()) {
+  for (const auto& [inode, path] : net::all_namespaces()) {
     add_interfaces(path, bridge, owners, unclaimed, rows);
   }
   std::map<std::string, std::vector<Cidr>> without_interface;

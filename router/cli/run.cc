@@ -19,12 +19,13 @@ constexpr std::string_view kFooter =
     "net:default (any of the default subnet).\n"
     "Environment: WEAVE_HTTP_ADDR (127.0.0.1:6784, or the path of a unix socket), "
     "WEAVE_STATUS_ADDR.\n"
-    "Exit codes: 0 done, 1 failed, 2 usage, 3 degraded (status --check).";
+    "Exit codes: 0 done, 1 failed, 2 usage, 3 degraded (status --check, "
+    "ipam check).";
 
 std::vector<Command> all_commands() {
   std::vector<Command> out;
-  for (auto group :
-       {status_commands, mesh_commands, address_commands, pod_commands, host_commands}) {
+  for (auto group : {status_commands, ipam_commands, mesh_commands, address_commands, pod_commands,
+                     host_commands}) {
     const std::vector<Command> more = group();
     out.insert(out.end(), more.begin(), more.end());
   }

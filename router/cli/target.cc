@@ -76,20 +76,4 @@ std::variant<PodTarget, std::string> find_target(const std::string& text) {
          ", no process, and no running container of podman or docker";
 }
 
-std::map<unsigned long, std::string> all_namespaces() {
-  std::map<unsigned long, std::string> out;
-  std::error_code error;
-  for (fs::directory_iterator at(kNamedFolder, error), end; !error && at != end;
-       at.increment(error)) {
-    if (auto inode = inode_of(at->path())) out.emplace(*inode, at->path());
-  }
-  for (fs::directory_iterator at("/proc", error), end; !error && at != end; at.increment(error)) {
-    const std::string name = at->path().filename();
-    if (!parse_u64(name)) continue;
-    if (auto inode = inode_of(process_path(name))) out.emplace(*inode, process_path(name));
-  }
-  if (auto own = inode_of("/proc/self/ns/net")) out.erase(*own);
-  return out;
-}
-
 }  // namespace weft::cli

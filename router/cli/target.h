@@ -3,11 +3,9 @@
 // of a container of podman or docker.
 #pragma once
 
-#include <map>
 #include <string>
 #include <string_view>
 #include <variant>
-#include <vector>
 
 namespace weft::cli {
 
@@ -19,9 +17,5 @@ struct PodTarget {
 
 // The text says what was tried.
 std::variant<PodTarget, std::string> find_target(const std::string& text);
-
-// Every network namespace that a process lives in or that is mounted under /run/netns, by inode;
-// mounted ones by that path. Our own is left out.
-std::map<unsigned long, std::string> all_namespaces();
 
 }  // namespace weft::cli

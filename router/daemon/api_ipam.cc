@@ -6,6 +6,7 @@
 
 #include "base/json/json.h"
 #include "base/text.h"
+#include "router/daemon/ipam_check.h"
 #include "router/daemon/report_json.h"
 
 namespace weft::daemon {
@@ -183,6 +184,19 @@ void give_space_away(const ApiCall& call) {
   call.control.shut_down_ipam([exchange = call.exchange] { exchange->reply(empty_reply(204)); });
 }
 
+// Answered when all that can be mended is; looking alone needs no leave to change anything.
+void check(const ApiCall& call) {
+  const auto fix = parse_bool(call.request().parameter("fix").value_or("false"));
+  if (!fix) {
+    call.reply(error_reply(400, "unable to parse fix option: must be true or false"));
+    return;
+  }
+  call.control.check_ipam(*fix && call.request().method == "POST",
+                          [exchange = call.exchange](const IpamCheckReport& report) {
+                            exchange->reply(json_reply(ipam_check_json(report).dump(2) + "\n"));
+                          });
+}
+
 void take_over(const ApiCall& call) {
   const std::string& peer = call.path[0];
   const auto force = parse_bool(call.request().parameter("force").value_or("false"));
@@ -215,6 +229,8 @@ constexpr std::array kRoutes{
     ipam_read("/ipinfo/defaultsubnet", serve_default_subnet),
     ipam_read("/ipinfo/tracker", serve_tracker),
     ipam_change("GET", "/ring", wait_for_ring),  // it may start an election
+    ipam_read("/ipam/check", check),
+    ipam_change("POST", "/ipam/check", check),
     ipam_read("/ip", list_owned),
     ipam_read("/ip/{}", lookup),
     ipam_read("/ip/{}/{}/{}", lookup),

@@ -15,6 +15,8 @@
 
 namespace weft::daemon {
 
+struct IpamCheckReport;  // ipam_check.h
+
 using IpamOutcome = std::variant<ipam::effect::Allocated, ipam::effect::Done,
                                  ipam::effect::Cancelled, ipam::effect::Refused>;
 using IpamCallback = std::function<void(const IpamOutcome&)>;
@@ -52,6 +54,9 @@ class Control {
   virtual std::vector<Cidr> lookup(std::string_view ident, Cidr subnet) const = 0;
   virtual const ipam::OwnedMap& owned() const = 0;
   virtual void shut_down_ipam(std::function<void()> done) = 0;
+  // Compares memory, state file and what is alive in the namespaces; with `fix`, mends what can be
+  // mended, which may take a while. The callback comes once.
+  virtual void check_ipam(bool fix, std::function<void(const IpamCheckReport&)> done) = 0;
   // nullopt: refused, because the peer is alive (reachable) and `force` is not set.
   virtual std::optional<std::uint64_t> take_over(std::string_view peer, bool force) = 0;
 };

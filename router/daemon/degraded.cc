@@ -95,6 +95,9 @@ void add_ipam(const Snapshot& snapshot, std::vector<std::string>& out) {
     out.push_back("no address can be given before the peers agree on the ring: " +
                   ipam_state(ipam) + "; start the other peers, or correct --ipalloc-init");
   }
+  Kind rings(out, "peers have rings of other seeds");
+  for (const ipam::SeedConflictStatus& conflict : seed_conflicts(ipam, snapshot.now))
+    rings.add(seed_conflict_text(conflict));
   add_unreachable(snapshot, out);
   add_strays(snapshot, out);
   Kind allocates(out, "requests wait for an address");

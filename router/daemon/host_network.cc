@@ -29,12 +29,12 @@ std::optional<std::uint16_t> control_port(const std::string& http_addr) {
 
 }  // namespace
 
-std::optional<MacAddr> HostNetwork::existing_bridge(const std::string& bridge) {
+std::optional<net::FoundBridge> HostNetwork::existing_bridge(const std::string& bridge) {
   auto nl = net::Netlink::open();
   if (!nl) return std::nullopt;
   auto found = net::find_bridge(*nl, bridge);
-  if (!found || !*found) return std::nullopt;
-  return (*found)->link.mac;
+  if (!found) return std::nullopt;
+  return *found;
 }
 
 int HostNetwork::underlay_mtu() const {

@@ -23,8 +23,8 @@ class HostNetwork {
  public:
   HostNetwork(const Options& options, Store& store) : options_(options), store_(store) {}
 
-  // The MAC of a bridge that Weave (or an earlier weaver) made, for choosing the peer name.
-  static std::optional<MacAddr> existing_bridge(const std::string& bridge);
+  // The bridge that is there before we start. Its MAC is the name of the peer that made it.
+  static std::optional<linux_net::FoundBridge> existing_bridge(const std::string& bridge);
 
   // Makes or adopts bridge and capture port, exposes again what was exposed. A TAP device must be
   // open.

@@ -20,6 +20,8 @@ std::string_view to_string(NameSource source) {
       return "given by --name";
     case NameSource::stored:
       return "stored by an earlier run";
+    case NameSource::weave:
+      return "that under which Weave ran here";
     case NameSource::bridge:
       return "taken from the existing bridge";
     case NameSource::random:
@@ -34,6 +36,8 @@ Result<Identity> choose_identity(const NameCandidates& candidates, Rng& rng) {
     identity = {.name = *candidates.given, .source = NameSource::given};
   } else if (candidates.stored) {
     identity = {.name = *candidates.stored, .source = NameSource::stored};
+  } else if (candidates.weave) {
+    identity = {.name = *candidates.weave, .source = NameSource::weave};
   } else if (candidates.weave_bridge) {
     identity = {.name = PeerName::from_u48(candidates.weave_bridge->value),
                 .source = NameSource::bridge};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which name this peer goes by: given, else stored, else that of the bridge Weave left, else
+// Which name this peer goes by: given, else stored, else what Weave stored or its bridge says, else
 // random. Chosen once and then stored; never derived from the machine-id, which cloned machines
 // share.
 #pragma once
@@ -14,7 +14,7 @@
 
 namespace weft::daemon {
 
-enum class NameSource { given, stored, bridge, random };
+enum class NameSource { given, stored, weave, bridge, random };
 std::string_view to_string(NameSource source);
 
 struct Identity {
@@ -25,7 +25,8 @@ struct Identity {
 struct NameCandidates {
   std::optional<PeerName> given;        // --name
   std::optional<PeerName> stored;       // of an earlier run
-  std::optional<MacAddr> weave_bridge;  // of a bridge that Weave (or an earlier weaver) made
+  std::optional<PeerName> weave;        // in the database that Weave left
+  std::optional<MacAddr> weave_bridge;  // of a bridge that Weave made
 };
 
 // Error for a name with the group bit, or of zeros, wherever it comes from.

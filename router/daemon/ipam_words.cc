@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <map>
 
+#include "base/text.h"
+#include "router/daemon/words.h"
+
 namespace weft::daemon {
 
 std::vector<Share> shares(const ipam::AllocatorStatus& status, PeerName self) {
@@ -18,6 +21,27 @@ std::vector<Share> shares(const ipam::AllocatorStatus& status, PeerName self) {
   }
   std::stable_partition(out.begin(), out.end(), [&](const Share& s) { return s.peer == self; });
   return out;
+}
+
+std::vector<ipam::SeedConflictStatus> seed_conflicts(const ipam::AllocatorStatus& status,
+                                                     TimePoint now) {
+  std::vector<ipam::SeedConflictStatus> out = status.seed_conflicts;
+  std::erase_if(out, [&](const auto& c) { return now > c.heard + kSeedConflictLasts; });
+  return out;
+}
+
+std::string seed_conflict_text(const ipam::SeedConflictStatus& conflict) {
+  auto names = [](const std::vector<PeerName>& peers) {
+    std::vector<std::string> texts;
+    texts.reserve(peers.size());
+    for (PeerName peer : peers)
+      texts.push_back(peer.text());
+    return join(texts, ",");
+  };
+  return "two address rings have met: that of " + peer_label(conflict.holder, conflict.nickname) +
+         " was seeded by " + names(conflict.theirs) + ", ours by " + names(conflict.ours) +
+         "; each side goes on with its own, and the two do not connect; on every host of one side "
+         "run: weave reset; then launch it there again with the other side's peers";
 }
 
 std::string ipam_state(const ipam::AllocatorStatus& status) {

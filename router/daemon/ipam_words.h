@@ -19,6 +19,15 @@ struct Share {  // what one peer owns of the range
 // One per owner: `self` first, then in the order of the ring.
 std::vector<Share> shares(const ipam::AllocatorStatus& status, PeerName self);
 
+// Of a ring with other seeds than ours that nobody has told of for this long, the operator is told
+// no more. A link is tried again after at most nine minutes, so twice that means that it was
+// mended.
+inline constexpr Duration kSeedConflictLasts = std::chrono::minutes(18);
+std::vector<ipam::SeedConflictStatus> seed_conflicts(const ipam::AllocatorStatus& status,
+                                                     TimePoint now);
+// Both seeds, what it means, and the commands that mend it.
+std::string seed_conflict_text(const ipam::SeedConflictStatus& conflict);
+
 // The words after "Status:".
 std::string ipam_state(const ipam::AllocatorStatus& status);
 

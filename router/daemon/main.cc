@@ -9,6 +9,7 @@
 
 #include "router/daemon/daemon.h"
 #include "router/daemon/log.h"
+#include "router/daemon/moving_in.h"
 
 namespace weft::daemon {
 namespace {
@@ -29,33 +30,77 @@ int fail(const Failure& failure) {
   return 1;
 }
 
+// The state file with the name in it that this peer goes by.
+struct OpenState {
+  std::unique_ptr<Store> store;
+  Identity identity;
+  std::vector<LogLine> notices;
+};
+
+// A bridge of ours without state: the state is lost. What it knew of our addresses is lost too, so
+// we come back under another name, and the old one's can be reclaimed. Weave's bridge is another
+// matter: there is no state of ours that could be missing.
+std::optional<MacAddr> weave_bridge(const Options& options, const Store& store,
+                                    std::vector<LogLine>& notices) {
+  auto found = HostNetwork::existing_bridge(options.bridge);
+  if (!found) return std::nullopt;
+  if (!found->ours) return found->link.mac;
+  PeerName lost = PeerName::from_u48(found->link.mac.value);
+  if (options.name == lost) return std::nullopt;
+  notices.push_back({.level = LogLevel::warning,
+                     .component = "store",
+                     .text = "the state of " + lost.text() + ", which made the bridge " +
+                             options.bridge + ", is not in " + store.path() +
+                             ": we start as a new peer; run 'weave rmpeer " + lost.text() +
+                             "' to reclaim its addresses"});
+  return std::nullopt;
+}
+
+std::variant<OpenState, Failure> open_state(const Options& options, const std::string& path) {
+  OpenState out;
+  auto opened = Store::open(path);
+  if (auto* failure = std::get_if<Failure>(&opened)) return *failure;
+  out.store = std::move(std::get<std::unique_ptr<Store>>(opened));
+  auto moved = move_in({.db_prefix = options.db_prefix, .given = options.name}, *out.store);
+  if (auto* failure = std::get_if<Failure>(&moved)) return *failure;
+  MovedIn& in = std::get<MovedIn>(moved);
+  out.notices = std::move(in.notices);
+  NameCandidates candidates{.given = options.name,
+                            .stored = out.store->load().name,
+                            .weave = in.name,
+                            .weave_bridge = std::nullopt};
+  bool known = candidates.stored || candidates.weave;
+  if (!known) candidates.weave_bridge = weave_bridge(options, *out.store, out.notices);
+  crypto::SodiumRng rng;
+  auto identity = choose_identity(candidates, rng);
+  if (!identity) return Failure{.error = identity.error(), .subject = "peer name", .hint = ""};
+  out.identity = *identity;
+  auto kept = out.store->adopt_name(identity->name);
+  if (kept) kept = end_moving_in(options.db_prefix);
+  if (!kept) return Failure{.error = kept.error(), .subject = path, .hint = "check the disk"};
+  return out;
+}
+
 // The name for --print-peer-name. A newly chosen one is stored, since the caller will pass it back.
 int print_peer_name(const Options& options, const std::string& path) {
-  if (auto running = Store::peek_name(path)) {
-    std::printf("%s\n", running->text().c_str());
-    return 0;
+  std::optional<PeerName> name = Store::peek_name(path);
+  if (!name) {
+    auto state = open_state(options, path);
+    if (auto* failure = std::get_if<Failure>(&state)) return fail(*failure);
+    name = std::get<OpenState>(state).identity.name;
   }
-  auto opened = Store::open(path);
-  if (auto* failure = std::get_if<Failure>(&opened)) return fail(*failure);
-  auto& store = *std::get<std::unique_ptr<Store>>(opened);
-  crypto::SodiumRng rng;
-  auto identity = choose_identity({.given = options.name,
-                                   .stored = store.load().name,
-                                   .weave_bridge = HostNetwork::existing_bridge(options.bridge)},
-                                  rng);
-  if (!identity) return fail({.error = identity.error(), .subject = "peer name", .hint = ""});
-  if (auto kept = store.adopt_name(identity->name); !kept) {
-    return fail({.error = kept.error(), .subject = path, .hint = "check the disk"});
-  }
-  std::printf("%s\n", identity->name.text().c_str());
+  std::printf("%s\n", name->text().c_str());
   return 0;
 }
 
-void log_start(const Options& options, const Identity& identity, const Store& store) {
+void log_start(const Options& options, const OpenState& state) {
+  const Identity& identity = state.identity;
   log(LogLevel::info, "main", "weaver " WEFT_VERSION " options: " + options.summary);
   for (const std::string& warning : options.warnings)
     log(LogLevel::warning, "options", warning);
-  for (const LogLine& notice : store.notices())
+  for (const LogLine& notice : state.store->notices())
+    log(notice);
+  for (const LogLine& notice : state.notices)
     log(notice);
   log(LogLevel::info, "main",
       "our name is " + display_name(identity.name, options.nickname) + ", " +
@@ -69,20 +114,11 @@ int run(Options options) {
   start_log(options.log_level);
   std::string path = options.db_prefix + "weft.db";
   if (options.print_peer_name) return print_peer_name(options, path);
-  auto opened = Store::open(path);
+  auto opened = open_state(options, path);
   if (auto* failure = std::get_if<Failure>(&opened)) return fail(*failure);
-  auto store = std::move(std::get<std::unique_ptr<Store>>(opened));
-  crypto::SodiumRng rng;
-  auto identity = choose_identity({.given = options.name,
-                                   .stored = store->load().name,
-                                   .weave_bridge = HostNetwork::existing_bridge(options.bridge)},
-                                  rng);
-  if (!identity) return fail({.error = identity.error(), .subject = "peer name", .hint = ""});
-  if (auto kept = store->adopt_name(identity->name); !kept) {
-    return fail({.error = kept.error(), .subject = path, .hint = "check the disk"});
-  }
-  log_start(options, *identity, *store);
-  Daemon daemon(std::move(options), *identity, std::move(store));
+  OpenState& state = std::get<OpenState>(opened);
+  log_start(options, state);
+  Daemon daemon(std::move(options), state.identity, std::move(state.store));
   if (auto failure = daemon.start()) return fail(*failure);
   return daemon.run();
 }

@@ -93,6 +93,10 @@ void add_ipam(const Snapshot& snapshot, Families& out) {
             static_cast<double>(ipam.pending_allocates.size()));
   out.gauge("weave_ipam_pending_claims", "Number of pending claims.",
             static_cast<double>(ipam.pending_claims.size()));
+  out.gauge("weft_ipam_seed_conflicts", "Peers whose ring was seeded by other peers than ours.",
+            static_cast<double>(seed_conflicts(ipam, snapshot.now).size()));
+  out.gauge("weft_ipam_strays", "Addresses held here though another peer owns their range.",
+            static_cast<double>(ipam.strays.size()));
 }
 
 void add_data_plane(const Snapshot& snapshot, Families& out) {

@@ -119,11 +119,56 @@ TEST_CASE("cli rmpeer: every peer is tried, and a live one needs --force") {
   CHECK(ran.code == 1);
   CHECK(ran.out == "524288 IPs taken over from b\n");
   CHECK(ran.err == "weave: a is alive\nIf you are sure: weave rmpeer --force a\n");
-  api.on("DELETE /peer/a", 200, "0 IPs taken over from a\n");
+  api.on("DELETE /peer/a", 200, "8 IPs taken over from a\n");
   CHECK(api.run({"rmpeer", "--force", "a"}).code == 0);
   CHECK(api.requests().back() == "DELETE /peer/a force=true");
   const auto json = Json::parse(api.run({"-o", "json", "rmpeer", "b"}).out);
   CHECK(json[0]["peer"] == "b");
+}
+
+TEST_CASE("cli rmpeer: a peer that nobody knows is said so, with those who own addresses") {
+  FakeApi api;
+  api.on("DELETE /peer/nosuch", 200, "0 IPs taken over from nosuch\n");
+  api.on("GET /report", 200, R"({"IPAM": {"Entries": [{"Peer": "7a:00:00:00:00:01",
+    "Nickname": "a"}, {"Peer": "7a:00:00:00:00:02", "Nickname": "b"}]}})");
+  const Ran ran = api.run({"rmpeer", "nosuch"});
+  CHECK(ran.code == 1);
+  CHECK(ran.out.empty());
+  CHECK(ran.err ==
+        "weave: no peer nosuch owns addresses, so there is nothing to take over; owners: "
+        "7a:00:00:00:00:01(a), 7a:00:00:00:00:02(b)\n");
+  api.on("GET /report", 200, R"({"IPAM": {"Entries": null}})");
+  CHECK(has(api.run({"rmpeer", "nosuch"}).err, "owners: none"));
+}
+
+TEST_CASE("cli ipam check: what is wrong, a line each; exit code 3 unless all is mended") {
+  FakeApi api;
+  api.on("GET /ipam/check", 200, R"({"clean": true, "complete": true, "held": 2, "living": 2,
+    "findings": []})");
+  const Ran good = api.run({"ipam", "check"});
+  CHECK(good.code == 0);
+  CHECK(good.out == "2 addresses held, 2 alive on the bridge: all is well\n");
+  const char* finding = R"({"clean": %, "complete": true, "held": 2, "living": 1, "findings": [
+    {"fault": "leaked", "ident": "c", "address": "10.32.0.1/12", "text": "c is gone", "fixed": %}]})";
+  auto with = [&](const std::string& mended) {
+    std::string body = finding;
+    for (auto at = body.find('%'); at != std::string::npos; at = body.find('%'))
+      body.replace(at, 1, mended);
+    return body;
+  };
+  api.on("GET /ipam/check", 200, with("false"));
+  const Ran bad = api.run({"ipam", "check"});
+  CHECK(bad.code == 3);
+  CHECK(bad.out == "leaked: c is gone\n2 addresses held, 1 alive on the bridge\n");
+  api.on("POST /ipam/check", 200, with("true"));
+  const Ran mended = api.run({"ipam", "check", "--fix"});
+  CHECK(mended.code == 0);
+  CHECK(has(mended.out, "leaked: c is gone (mended)\n"));
+  CHECK(api.requests().back() == "POST /ipam/check fix=true");
+  CHECK(Json::parse(api.run({"ipam", "check", "-o", "json"}).out)["held"] == 2);
+  CHECK(api.run({"ipam"}).code == 2);
+  api.on("GET /ipam/check", 404, "404 page not found\n");
+  CHECK(api.run({"ipam", "check"}).code == 1);
 }
 
 TEST_CASE("cli prime: waits for the ring") {

@@ -155,6 +155,22 @@ TEST_CASE("ipam api: off: the paths do not exist, but for rmpeer and reset") {
   CHECK(w.ask("DELETE", "/peer/host3").body == "0 IPs taken over from host3\n");
 }
 
+TEST_CASE("ipam api: check: looking mends nothing, and mending is a change") {
+  World w;
+  w.control.check_report.complete = true;
+  w.control.check_report.findings = {
+      {.fault = IpamFault::leaked, .ident = "c", .address = "10.32.0.1/12", .text = "c is gone"}};
+  CHECK(w.ask("GET", "/ipam/check?fix=true").body.find(R"("fixed": false)") != std::string::npos);
+  CHECK(w.ask("POST", "/ipam/check").body.find(R"("clean": false)") != std::string::npos);
+  const auto mended = w.ask("POST", "/ipam/check?fix=true");
+  CHECK(mended.status == 200);
+  CHECK(mended.body.find(R"("clean": true)") != std::string::npos);
+  CHECK(mended.body.find(R"("fault": "leaked")") != std::string::npos);
+  CHECK(w.ask("POST", "/ipam/check?fix=maybe").status == 400);
+  w.control.ipam_on = false;
+  CHECK(w.ask("GET", "/ipam/check").status == 404);
+}
+
 TEST_CASE("ipam api: rmpeer: a peer that is alive is spared unless force is set") {
   World w;
   w.control.live_peers = {"host2"};

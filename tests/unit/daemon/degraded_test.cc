@@ -51,9 +51,18 @@ TEST_CASE("degraded: every kind of fault has its sentence") {
   s.ipam->paxos = {.elector = true, .known_nodes = 1, .quorum = 2};
   s.ipam->pending_allocates = {{.ident = "c1", .what = "10.32.0.0/12", .reason = "all taken"}};
   s.ipam->pending_claims = {{.ident = "c2", .what = "10.32.0.9/12"}};
+  s.ipam->seed_conflicts = {{.holder = PeerName::from_u48(2),
+                             .nickname = "host2",
+                             .theirs = {PeerName::from_u48(2), PeerName::from_u48(3)},
+                             .ours = {PeerName::from_u48(4)},
+                             .heard = s.now}};
   s.store_errors = 3;
   const auto sentences = degraded(s);
-  CHECK(sentences.size() == 7);
+  CHECK(sentences.size() == 8);
+  CHECK(any_has(sentences,
+                "that of 00:00:00:00:00:02(host2) was seeded by "
+                "00:00:00:00:00:02,00:00:00:00:00:03, ours by 00:00:00:00:00:04; "));
+  CHECK(any_has(sentences, "on every host of one side run: weave reset"));
   CHECK(any_has(sentences, "uses our peer name 7a:00:00:00:00:01(host1): 10.0.0.9:6783"));
   CHECK(any_has(sentences, "carries no data yet: no answer on UDP 6783"));
   CHECK(any_has(sentences, "weave reset"));
@@ -61,6 +70,17 @@ TEST_CASE("degraded: every kind of fault has its sentence") {
   CHECK(any_has(sentences, "c1 waits for an address in 10.32.0.0/12: all taken"));
   CHECK(any_has(sentences, "c2 waits to claim 10.32.0.9/12"));
   CHECK(any_has(sentences, "could not be written to disk 3 times"));
+}
+
+TEST_CASE("degraded: two rings: told while they are heard of, and not long after") {
+  fake::FakeControl control;
+  Snapshot& s = control.seen;
+  s.ipam.emplace();
+  s.ipam->seed_conflicts = {{.holder = PeerName::from_u48(2), .heard = s.now}};
+  s.now += std::chrono::minutes(17);
+  CHECK(degraded(s).size() == 1);
+  s.now += std::chrono::minutes(2);
+  CHECK(degraded(s).empty());
 }
 
 TEST_CASE("degraded: a host that was refused is named with the reason, but not our own dial") {

@@ -196,6 +196,12 @@ void FakeControl::shut_down_ipam(std::function<void()> done) {
   done();
 }
 
+void FakeControl::check_ipam(bool fix, std::function<void(const IpamCheckReport&)> done) {
+  for (IpamFinding& finding : check_report.findings)
+    finding.fixed = fix;
+  done(check_report);
+}
+
 std::optional<std::uint64_t> FakeControl::take_over(std::string_view peer, bool force) {
   const std::string name(peer);
   const bool alive = std::find(live_peers.begin(), live_peers.end(), name) != live_peers.end();

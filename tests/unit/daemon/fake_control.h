@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "router/daemon/control.h"
+#include "router/daemon/ipam_check.h"
 #include "router/io/http.h"
 
 namespace weft::daemon::fake {
@@ -37,6 +38,7 @@ class FakeControl final : public Control {
   std::vector<Cidr> lookup(std::string_view ident, Cidr subnet) const override;
   const ipam::OwnedMap& owned() const override { return addresses; }
   void shut_down_ipam(std::function<void()> done) override;
+  void check_ipam(bool fix, std::function<void(const IpamCheckReport&)> done) override;
   std::optional<std::uint64_t> take_over(std::string_view peer, bool force) override;
 
   // Answers everything that waits.
@@ -47,6 +49,7 @@ class FakeControl final : public Control {
   bool ipam_on = true;
   bool wait = false;  // requests are held back until answer_all()
   bool shut_down = false;
+  IpamCheckReport check_report;  // what check_ipam() finds; mending mends all of it
   ipam::OwnedMap addresses;
   std::map<ipam::RequestId, IpamCallback> waiting;
   std::vector<ipam::RequestId> cancelled;

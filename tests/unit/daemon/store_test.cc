@@ -91,14 +91,18 @@ TEST_CASE("store: name: another peer's state is put aside when the name changes"
   CHECK(std::filesystem::exists(path + ".of-00-00-00-00-00-02"));
 }
 
-TEST_CASE("identity: order: given, then stored, then the bridge's, then random") {
+TEST_CASE("identity: order: given, then stored, then Weave's, then its bridge's, then random") {
   SeededRng rng(1);
-  NameCandidates all{
-      .given = PeerName::make(2), .stored = PeerName::make(4), .weave_bridge = MacAddr{6}};
+  NameCandidates all{.given = PeerName::make(2),
+                     .stored = PeerName::make(4),
+                     .weave = PeerName::make(8),
+                     .weave_bridge = MacAddr{6}};
   CHECK(choose_identity(all, rng)->name.value() == 2);
   all.given.reset();
   CHECK(choose_identity(all, rng)->name.value() == 4);
   all.stored.reset();
+  CHECK(choose_identity(all, rng)->name.value() == 8);
+  all.weave.reset();
   CHECK(choose_identity(all, rng)->name.value() == 6);
   all.weave_bridge.reset();
   for (int i = 0; i < 50; ++i)

@@ -162,6 +162,33 @@ TEST_CASE(
         "reachable");
 }
 
+TEST_CASE("allocators: a lost donation: it is asked for again, and no space is lost with it") {
+  World world({.nodes = 2, .universe = "10.32.0.0/27", .init = "seed=7a:0:0:0:0:1,7a:0:0:0:0:2"});
+  world.start_all();
+  world.run(seconds(2));
+  for (int i = 0; i < 15; ++i)
+    REQUIRE(is_address(world.outcome(world.allocate(0, "c" + std::to_string(i)))));
+  auto request = world.allocate(0, "one more");
+  REQUIRE(world.outcome(request).empty());
+  world.set_loss(100);  // the request is under way already; nothing that follows it arrives
+  world.run(seconds(2));
+  auto size_at = [&](std::size_t node, std::size_t owner) {
+    std::size_t size = 0;
+    for (IpRange range : ranges_of(world.ring_of(node), name_of(owner)))
+      size += range.size();
+    return size;
+  };
+  CHECK(size_at(1, 1) < 16);   // given away
+  CHECK(size_at(0, 0) == 16);  // and not received
+  CHECK(world.outcome(request).empty());
+  world.set_loss(0);
+  world.run(seconds(6));
+  CHECK(is_address(world.outcome(request)));
+  world.run(seconds(60));
+  world.check_converged();
+  CHECK(size_at(0, 0) + size_at(0, 1) == 32);
+}
+
 TEST_CASE("allocators: departure: the heir gets all, and the later requests are cancelled") {
   World world(with_nodes(3, 7));
   world.start_all();

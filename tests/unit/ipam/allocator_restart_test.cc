@@ -160,6 +160,21 @@ TEST_CASE("allocator: two seeds: both lists are named, and it goes on serving") 
   CHECK(why.find("7a:00:00:00:00:02") != std::string::npos);
   CHECK(why.find("7a:00:00:00:00:01") != std::string::npos);
   CHECK(why.find("weave reset") != std::string::npos);
+  REQUIRE(self->status().seed_conflicts.size() == 1);
+  SeedConflictStatus conflict = self->status().seed_conflicts.at(0);
+  CHECK(conflict.holder == kOther);
+  CHECK(conflict.theirs == std::vector<PeerName>{kOther});
+  CHECK(conflict.ours == std::vector<PeerName>{kSelf});
+  for (std::uint64_t n = 10; n < 50; ++n) {
+    RingData ring = other.ring();
+    ring.holder = PeerName::from_u48(0x7a0000000000ULL + n);
+    CHECK_FALSE(self.hear(ring).empty());
+  }
+  CHECK(self->status().seed_conflicts.size() == 16);
   CHECK(self.allocate("b") == "10.32.0.2/24");
   CHECK(self.ring().seeds == std::vector<PeerName>{kSelf});
+  RingData mended = self.ring();
+  mended.holder = PeerName::from_u48(0x7a0000000031ULL);
+  CHECK(self.hear(mended).empty());
+  CHECK(self->status().seed_conflicts.size() == 15);
 }
