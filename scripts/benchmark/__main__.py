@@ -29,13 +29,18 @@ def medians(rounds):
     return {key: statistics.median(r[key] for r in rounds) for key in rounds[0]}
 
 
-def run_traffic(names, rounds, seconds):
-    """Variants in turn within each round, so that a change of the machine's mood hits all."""
+def run_traffic(names, rounds, seconds, loss=None):
+    """Variants in turn within each round, so that a change of the machine's mood hits all. With
+    `loss`, in percent, only what loss changes most."""
     results = {name: [] for name in names}
     for number in range(1, rounds + 1):
         for name in names:
-            with variants.ALL[name]() as pods:
-                figures = traffic.measure(pods, seconds)
+            if loss is None:
+                with variants.ALL[name]() as pods:
+                    figures = traffic.measure(pods, seconds)
+            else:
+                with variants.lossy(name, loss) as pods:
+                    figures = traffic.measure_loss(pods, seconds)
             results[name].append(figures)
             print(f"round {number} {name:14}" + "  ".join(
                 f"{key} {value:.3g} {traffic.FIGURES[key][0]}" for key, value in figures.items()),
@@ -52,9 +57,9 @@ def run_daemon(names, rounds, idle_seconds):
     return results
 
 
-def print_table(results):
+def print_table(results, shown):
     base = medians(results["vxlan"]) if "vxlan" in results else None
-    header = "".join(f"{f'{key} {unit}':>22}" for key, (unit, _) in traffic.FIGURES.items())
+    header = "".join(f"{f'{key} {unit}':>22}" for key, (unit, _) in shown.items())
     print(f"{'':14}{header}")
     for name, rounds in results.items():
         cells = []
@@ -72,6 +77,8 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-t", "--seconds", type=int, default=5, help="per measurement (5)")
     parser.add_argument("-r", "--rounds", type=int, default=3, help="rounds (3)")
+    parser.add_argument("--loss", type=float, action="append", default=[], metavar="PERCENT",
+                        help="measure TCP over a wire that loses packets too, e.g. 0.1 (repeatable)")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
     parser.add_argument("--idle-seconds", type=int, default=30, help="of watching (30)")
     parser.add_argument("what", nargs="*", help=f"all unless named: {' '.join(known)}")
@@ -88,6 +95,8 @@ def main():
     try:
         paths = run_traffic([n for n in variants.ALL if n in wanted], options.rounds,
                             options.seconds)
+        lossy = {loss: run_traffic([n for n in variants.ALL if n in wanted], options.rounds,
+                                   options.seconds, loss) for loss in options.loss}
         alone = run_daemon(wanted, options.rounds, options.idle_seconds)
     except (netns.LabError, TimeoutError) as error:
         print(f"bench: {error}", file=sys.stderr)
@@ -95,10 +104,15 @@ def main():
     if options.output == "json":
         print(json.dumps({"machine": machine(), "seconds": options.seconds, "rounds": paths,
                           "medians": {k: medians(v) for k, v in {**paths, **alone}.items()},
+                          "loss": {f"{loss:g} %": {k: medians(v) for k, v in found.items()}
+                                   for loss, found in lossy.items()},
                           "daemon": alone}, indent=2))
         return 0
     if paths:
-        print_table(paths)
+        print_table(paths, traffic.FIGURES)
+    for loss, found in lossy.items():
+        print(f"with {loss:g} % of packets lost:")
+        print_table(found, traffic.LOSS_FIGURES)
     for name, rounds in alone.items():
         print(f"{name:14}" + "  ".join(f"{k} {v:.3g}" for k, v in medians(rounds).items())
               + f"  (three hosts; {'worst host' if name == 'idle' else 'median'})")

@@ -1,52 +1,135 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is measured between two pods: throughput, packets per second, round trip and CPU time."""
+import contextlib
 import json
 import re
 import subprocess
+import sys
 import time
 
 from netlab import netns
 
 # name → (unit, whether more is better)
 FIGURES = {
-    "tcp1": ("Gbit/s", True), "tcp4": ("Gbit/s", True), "udp64": ("kpps", True),
-    "rtt": ("us", False), "cpu": ("s/GB", False),
+    "tcp1": ("Gbit/s", True), "tcp4": ("Gbit/s", True), "both": ("Gbit/s", True),
+    "udp64": ("kpps", True), "udp1400": ("Gbit/s", True), "rtt": ("us", False),
+    "loaded": ("us p99", False), "cpu": ("s/GB", False), "conns": ("1/s", True),
 }
+LOSS_FIGURES = {"tcp1": ("Gbit/s", True), "cpu": ("s/GB", False)}
 CONNECT_SECONDS_MAX = 20
 PINGS = 1000
+IPERF_TRIES = 10
+# Bytes of UDP payload, so that packets are of 1,400 bytes.
+LARGE_DATAGRAM = 1372
+# Opens, speaks a byte each way and closes TCP connections for a while; prints how many a second.
+CONNECTOR = """
+import socket, sys, time
+end = time.monotonic() + float(sys.argv[2])
+start, count = time.monotonic(), 0
+while time.monotonic() < end:
+    with socket.create_connection((sys.argv[1], 5202), 5) as s:
+        s.sendall(b"x")
+        s.recv(1)
+    count += 1
+print(count / (time.monotonic() - start))
+"""
+ANSWERER = """
+import socket
+with socket.create_server(("", 5202), backlog=128) as server:
+    while True:
+        with server.accept()[0] as s:
+            s.sendall(s.recv(1))
+"""
 
 
 def measure(pods, seconds):
     """All figures of one variant in one round."""
+    with _servers(pods):
+        one, cpu = _iperf_cpu(pods, seconds)
+        four = _iperf(pods, seconds, "-P", "4")["sum_received"]["bits_per_second"]
+        both = _iperf(pods, seconds, "--bidir")
+        both = sum(both[key]["bits_per_second"] for key in ("sum_received",
+                                                             "sum_received_bidir_reverse"))
+        small = _iperf(pods, seconds, "-u", "-l", "64", "-b", "0")["sum"]
+        large = _iperf(pods, seconds, "-u", "-l", str(LARGE_DATAGRAM), "-b", "0")["sum"]
+        return {
+            "tcp1": one, "tcp4": four / 1e9, "both": both / 1e9,
+            "udp64": _arrived(small) / 1e3,
+            "udp1400": _arrived(large) * LARGE_DATAGRAM * 8 / 1e9,
+            "rtt": _round_trip_us(pods),
+            "loaded": _loaded_round_trip_us(pods, seconds),
+            "cpu": cpu,
+            "conns": _connections_per_second(pods, seconds),
+        }
+
+
+def measure_loss(pods, seconds):
+    """One TCP stream over a wire that loses packets."""
+    with _servers(pods):
+        one, cpu = _iperf_cpu(pods, seconds)
+        return {"tcp1": one, "cpu": cpu}
+
+
+@contextlib.contextmanager
+def _servers(pods):
     _wait_connected(pods)
-    server = subprocess.Popen(netns.command(pods.second, "iperf3", "-s"),
-                              stdout=subprocess.DEVNULL)
+    servers = [subprocess.Popen(netns.command(pods.second, *argv), stdout=subprocess.DEVNULL)
+               for argv in (("iperf3", "-s"), (sys.executable, "-c", ANSWERER))]
     try:
         _wait_listening(pods.second, 5201)
-        busy = _machine_busy_seconds()
-        one = _iperf(pods, seconds)
-        busy = _machine_busy_seconds() - busy
-        four = _iperf(pods, seconds, "-P", "4")
-        small = _iperf(pods, seconds, "-u", "-l", "64", "-b", "0")["sum"]
-        return {
-            "tcp1": one["sum_received"]["bits_per_second"] / 1e9,
-            "tcp4": four["sum_received"]["bits_per_second"] / 1e9,
-            "udp64": (small["packets"] - small["lost_packets"]) / small["seconds"] / 1e3,
-            "rtt": _round_trip_us(pods),
-            "cpu": busy / (one["sum_received"]["bytes"] / 1e9),
-        }
+        _wait_listening(pods.second, 5202)
+        yield
     finally:
-        server.kill()
-        server.wait()
+        for server in servers:
+            server.kill()
+            server.wait()
+
+
+def _iperf_cpu(pods, seconds):
+    """Gbit/s of one TCP stream, and seconds of the whole machine per GB of it."""
+    busy = _machine_busy_seconds()
+    received = _iperf(pods, seconds)["sum_received"]
+    busy = _machine_busy_seconds() - busy
+    return received["bits_per_second"] / 1e9, busy / (received["bytes"] / 1e9)
+
+
+def _arrived(udp):
+    """Datagrams a second that were not lost."""
+    return (udp["packets"] - udp["lost_packets"]) / udp["seconds"]
 
 
 def _iperf(pods, seconds, *arguments):
     command = netns.command(pods.first, "iperf3", "-J", "-t", str(seconds), "-c", pods.address,
                             *arguments)
-    answer = json.loads(subprocess.run(command, capture_output=True, text=True).stdout)
+    for _ in range(IPERF_TRIES):
+        answer = json.loads(subprocess.run(command, capture_output=True, text=True).stdout)
+        if "busy" not in answer.get("error", ""):
+            break
+        time.sleep(0.5)  # the server has not seen yet that the last test is over
     if "error" in answer:
         raise netns.LabError(f"iperf3: {answer['error']}")
     return answer["end"]
+
+
+def _connections_per_second(pods, seconds):
+    return float(netns.sh(*netns.command(pods.first, sys.executable, "-c", CONNECTOR, pods.address,
+                                         str(min(seconds, 3)))))
+
+
+def _loaded_round_trip_us(pods, seconds):
+    """The 99th percentile while one TCP stream runs as fast as it can."""
+    load = subprocess.Popen(netns.command(pods.first, "iperf3", "-t", str(seconds + 2), "-c",
+                                          pods.address), stdout=subprocess.DEVNULL)
+    try:
+        time.sleep(1)  # until the stream is at full speed
+        text = netns.sh(*netns.command(pods.first, "ping", "-i", "0.005", "-c",
+                                       str(int(seconds / 0.005)), pods.address), check=False)
+    finally:
+        load.wait()
+    times = sorted(float(ms) for ms in re.findall(r"time=([\d.]+) ms", text))
+    if not times:
+        raise netns.LabError("no ping came back under load")
+    return times[int(len(times) * 0.99)] * 1000
 
 
 def _round_trip_us(pods):

@@ -4,13 +4,31 @@ namespaces of the two pods and the address of the second; all run over the same 
 import contextlib
 import dataclasses
 import os
+import time
 
 from netlab import lab as lab_of
 from netlab import netns, underlay
 
-PREFIX = "wf-b-"
-FOLDER = "/tmp/weft-bench"
+from . import others
+
+PREFIX = os.environ.get("WEFT_BENCH_PREFIX", "wf-b-")
+FOLDER = os.environ.get("WEFT_BENCH_DIR", "/tmp/weft-bench")
 VXLAN_OVERHEAD = 50
+OVERLAY_SECONDS_MAX = 15
+
+
+_LOSS = []  # percent, while a variant is built by lossy()
+
+
+@contextlib.contextmanager
+def lossy(name, percent):
+    """A variant over a wire that loses so many percent of the packets, each by itself."""
+    _LOSS.append(percent)
+    try:
+        with ALL[name]() as pods:
+            yield pods
+    finally:
+        _LOSS.pop()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,12 +44,15 @@ def settings():
 
 
 @contextlib.contextmanager
-def running_lab(hosts, password, pods=True, wire="pair"):
+def running_lab(hosts, password, pods=True, wire="pair", flags=()):
     """A lab of weavers; gives it before anything waits for readiness if `pods` is False."""
     lab_of.Lab(settings()).down()
     lab = lab_of.Lab(settings())
+    wire = "switch" if _LOSS else wire
     try:
-        lab.prepare(hosts, password, "full", [], wire if hosts == 2 else "switch")
+        lab.prepare(hosts, password, "full", list(flags), wire if hosts == 2 else "switch")
+        if _LOSS:
+            underlay.lose(f"{PREFIX}sw", {n: f"{PREFIX}h{n}" for n in (1, 2)}, _LOSS[-1])
         if pods:
             lab.launch_all()
             lab.wait_ready()
@@ -49,7 +70,11 @@ def _bare(mtu):
     hosts = {n: f"{PREFIX}h{n}" for n in (1, 2)}
     pods = {n: f"{PREFIX}p{n}" for n in (1, 2)}
     try:
-        underlay.pair(hosts)
+        if _LOSS:
+            underlay.build(f"{PREFIX}sw", hosts)
+            underlay.lose(f"{PREFIX}sw", hosts, _LOSS[-1])
+        else:
+            underlay.pair(hosts)
         for n, ns in hosts.items():
             netns.add(pods[n])
             netns.ip(ns, "link add br0 type bridge", f"link set br0 mtu {mtu} up",
@@ -58,8 +83,9 @@ def _bare(mtu):
             netns.ip(pods[n], "link set eth0 up")
         yield hosts, pods
     finally:
-        for ns in [*pods.values(), *hosts.values()]:
-            netns.delete(ns)
+        for ns in [*pods.values(), *hosts.values(), f"{PREFIX}sw"]:
+            if netns.exists(ns):
+                netns.delete(ns)
 
 
 @contextlib.contextmanager
@@ -88,20 +114,62 @@ def vxlan():
 
 
 @contextlib.contextmanager
-def _weft(password):
-    with running_lab(2, password) as lab:
+def _weft(password, *flags):
+    with running_lab(2, password, flags=flags) as lab:
+        _wait_overlay(lab, "sleeve" if any("sleeve" in flag for flag in flags) else "swift")
         first, second = lab.pod("p1"), lab.pod("p2")
         yield Pods(first["netns"], second["netns"], second["address"].split("/")[0])
 
 
+def _wait_overlay(lab, name):
+    """Until frames between the two hosts go by the overlay that is to be measured."""
+    end = time.monotonic() + OVERLAY_SECONDS_MAX
+    for host in lab.hosts():
+        while f" {name} " not in host.http("GET", "/status/connections")[1]:
+            if time.monotonic() > end:
+                raise netns.LabError(f"{host.name}: no {name} in {OVERLAY_SECONDS_MAX} s")
+            time.sleep(0.05)
+
+
+def swift():
+    """Weft's swift overlay, encrypted by the machine's fastest cipher."""
+    return _weft("bench")
+
+
+def swift_chacha():
+    """Weft's swift overlay, encrypted by ChaCha20-Poly1305."""
+    return _weft("bench", "--ciphers=chacha20-poly1305")
+
+
+def swift_plain():
+    """Weft's swift overlay without a password."""
+    return _weft(None)
+
+
 def sleeve():
     """Weft's sleeve overlay, encrypted."""
-    return _weft("bench")
+    return _weft("bench", "--overlays=sleeve")
 
 
 def sleeve_plain():
     """Weft's sleeve overlay without a password."""
-    return _weft(None)
+    return _weft(None, "--overlays=sleeve")
 
 
-ALL = {"direct": direct, "vxlan": vxlan, "sleeve": sleeve, "sleeve-plain": sleeve_plain}
+def sleeve_pcap():
+    """Weft's sleeve overlay, encrypted, frames taken by libpcap."""
+    return _weft("bench", "--overlays=sleeve", "--capture=pcap")
+
+
+def _other(build):
+    @contextlib.contextmanager
+    def variant():
+        with build(_bare) as (first, second, address):
+            yield Pods(first, second, address)
+    variant.__doc__ = build.__doc__
+    return variant
+
+
+ALL = {"direct": direct, "vxlan": vxlan, "swift": swift, "swift-chacha": swift_chacha,
+       "swift-plain": swift_plain, "sleeve": sleeve, "sleeve-plain": sleeve_plain,
+       "sleeve-pcap": sleeve_pcap, **{name: _other(build) for name, build in others.ALL.items()}}

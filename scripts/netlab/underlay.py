@@ -36,6 +36,19 @@ def _set_uplink(number, ns):
     netns.sysctl(ns, net__ipv4__ip_forward=1)
 
 
+def lose(switch, hosts, percent):
+    """Makes the switch lose packets, each by itself: the hosts' devices cut super-frames before
+    the wire, the switch joins none, and only at the far end they are joined again."""
+    for number, ns in hosts.items():
+        # The device's end on the switch cuts nothing and joins nothing.
+        netns.sh(*netns.command(switch, "ethtool", "-K", f"h{number}", "gro", "off", "tso", "off",
+                                "gso", "off", "tx-udp-segmentation", "off"))
+        netns.sh(*netns.command(ns, "ethtool", "-K", "eth0", "tso", "off", "tx-udp-segmentation",
+                                "off", "gro", "on"))
+        netns.sh(*netns.command(switch, "tc", "qdisc", "add", "dev", f"h{number}", "root", "netem",
+                                "limit", "100000", "loss", f"{percent}%"))
+
+
 def neighbours(topology, number, count):
     """The hosts that a host may reach."""
     others = set(range(1, count + 1)) - {number}

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from harness import (PREFIX, Transfer, capture, check, lab, main, netns, ping, pod_address, running,
-                     state, status, wait_for)
+                     send_datagrams, state, status, wait_for)
 
 CANARY = b"weft-canary-swift-71c0d9-not-on-the-wire"
 PORT = 6783
@@ -49,7 +49,8 @@ def in_pod(name, *argv):
 def host_end(host, pod):
     """The host's end of a pod's veth pair."""
     links = netns.sh("ip", "-n", f"{PREFIX}{host}", "-o", "link", "show", "type", "veth")
-    index = netns.sh(*in_pod(pod, "cat", "/sys/class/net/eth0/iflink")).strip()
+    inside = netns.sh("ip", "-n", state().pod(pod)["netns"], "-o", "link", "show", "eth0")
+    index = re.search(r"eth0@if(\d+)", inside)[1]
     return re.search(rf"^{index}: ([^@:]+)", links, re.MULTILINE)[1]
 
 
@@ -105,13 +106,13 @@ def gives_way():
         nft("h2", "delete table inet cut_swift\n")
         all_on("swift", 60)
         check("the transfer arrives unharmed", moving.finish(120), moving.text)
-        for flag in ("--overlays=sleeve", "--capture=pcap"):
+        for port, flag in ((9004, "--overlays=sleeve"), (9006, "--capture=pcap")):
             lab("stop", "h2")
             lab("start", "h2", "--", flag)
             all_on("sleeve")
             wait_for(f"{flag} at one host: pods reach each other", 20,
                      lambda: ping("p1", pod_address("p2"), 1) == 100)
-            moving = Transfer("p2", "p1", 10_000_000, 5, 9004)
+            moving = Transfer("p2", "p1", 10_000_000, 5, port)
             check(f"{flag} at one host: a transfer arrives unharmed", moving.finish(60), moving.text)
             ports = netns.sh("ip", "-n", f"{PREFIX}h2", "-o", "link", "show", "master", "weave")
             check(f"{flag}: one capture port", len(re.findall("vethwe-(tap|bridge)", ports)) == 1)
@@ -129,10 +130,14 @@ def new_keys():
                                            pod_address("p2")), stdout=subprocess.DEVNULL)
             moving = Transfer("p1", "p2", 5_000_000, 6, 9005)
             time.sleep(seconds / 2)
-            killed = moving.finish(seconds + 60)
+            shown = send_datagrams("p1", "p2", CANARY)
+            good = moving.finish(seconds + 60)
             check("new keys under load: the load's connection lasts", load.wait(90) == 0)
             server.wait(30)
-        check("new keys under load: a transfer arrives unharmed", killed, moving.text)
+        check("new keys under load: a transfer arrives unharmed", good, moving.text)
+        with open(file, "rb") as captured:
+            check("new keys under load: the canary arrives, and the wire does not show it",
+                  shown > 0 and CANARY not in captured.read(), f"{shown} datagrams")
         epochs = set()
         dump = subprocess.run(["tcpdump", "-r", file, "-nn", "-x", f"udp dst port {PORT} and "
                                "udp[8] & 1 == 1"], capture_output=True, text=True).stdout
