@@ -124,6 +124,11 @@ bool Connector::is_direct(Endpoint to) const {
   return candidate != candidates_.end() && candidate->second.direct;
 }
 
+bool Connector::failed(Endpoint to) const {
+  auto candidate = candidates_.find(to);
+  return candidate != candidates_.end() && !candidate->second.error.empty();
+}
+
 void Connector::on_resolved(TimePoint now, std::string_view host, std::vector<Ipv4Addr> addresses,
                             std::string_view error) {
   std::sort(addresses.begin(), addresses.end());

@@ -65,6 +65,8 @@ class Connector {
   std::size_t active_count() const;
   std::size_t candidate_count() const { return candidates_.size(); }
   bool is_direct(Endpoint to) const;
+  // Whether the last attempt at this address failed.
+  bool failed(Endpoint to) const;
 
   void on_resolved(TimePoint now, std::string_view host, std::vector<Ipv4Addr> addresses,
                    std::string_view error);

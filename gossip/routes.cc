@@ -100,6 +100,25 @@ std::vector<PeerName> Routes::random_neighbours(const std::set<PeerName>& except
   return chosen;
 }
 
+bool Routes::redundant(PeerName neighbour) const {
+  Index self = index_of(self_);
+  Index goal = index_of(neighbour);
+  if (self == kNone || goal == kNone) return false;
+  // From the far end, which is usually found again after two steps.
+  std::vector<bool> reached(names_.size());
+  std::vector<Index> open{goal};
+  reached[goal] = true;
+  for (std::size_t i = 0; i < open.size(); ++i) {
+    for (const auto& edge : edges_[open[i]]) {
+      if (!edge.back || reached[edge.to] || (open[i] == goal && edge.to == self)) continue;
+      if (edge.to == self) return true;
+      reached[edge.to] = true;
+      open.push_back(edge.to);
+    }
+  }
+  return false;
+}
+
 Routes::Stamp Routes::stamp(const PeerRecord& record) {
   return {.uid = record.uid,
           .version = record.version,

@@ -37,6 +37,8 @@ class Routes {
     return random_neighbours(std::set{except}, rng);
   }
   std::vector<PeerName> random_neighbours(const std::set<PeerName>& except, Rng& rng) const;
+  // Whether a neighbour would still be reached, by connections both ends list, without ours to it.
+  bool redundant(PeerName neighbour) const;
   // How many searches over the whole topology were made so far.
   std::uint64_t search_count() const { return search_count_; }
 

@@ -4,19 +4,13 @@
 #include <bit>
 
 #include "base/ensure.h"
+#include "gossip/internal/mix.h"
 
 namespace weft::gossip {
 
 namespace {
 
 constexpr std::size_t kPeersPerBucket = 8;
-
-// The finaliser of SplitMix64: every input bit reaches every output bit.
-std::uint64_t mix(std::uint64_t z) {
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return z ^ (z >> 31);
-}
 
 std::uint64_t hash(const PeerRecord& record) {
   auto state = mix(record.name.value() + 1);

@@ -3,16 +3,11 @@
 
 #include <chrono>
 
+#include "gossip/internal/mix.h"
+
 namespace weft::gossip {
 
 namespace {
-
-// The finaliser of SplitMix64: every input bit reaches every output bit.
-std::uint64_t mix(std::uint64_t z) {
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return z ^ (z >> 31);
-}
 
 std::uint64_t absorb(std::uint64_t state, ByteView bytes) {
   Reader reader(bytes);

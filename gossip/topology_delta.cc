@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "gossip/internal/mix.h"
 #include "gossip/internal/records.h"
 #include "gossip/topology.h"
 
@@ -14,13 +15,6 @@ namespace {
 
 // Changes of a record that are remembered, besides half as many as it has connections.
 constexpr std::size_t kHistoryMin = 32;
-
-// The finaliser of SplitMix64: every input bit reaches every output bit.
-std::uint64_t mix(std::uint64_t z) {
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return z ^ (z >> 31);
-}
 
 }  // namespace
 

@@ -55,6 +55,19 @@ inline constexpr std::chrono::minutes kCollisionShownFor{10};
 
 // Reports of one peer's address that are looked at.
 inline constexpr std::size_t kReportsMax = 8;
+// How long after a dial failed other addresses of the peer are looked for, at the earliest.
+inline constexpr std::chrono::seconds kRediscoverInterval{1};
+// What peers report is looked through for new addresses at most this often.
+inline constexpr std::chrono::milliseconds kDiscoveryDelay{300};
+// Of a mesh larger than the connection limit a peer dials this share of the limit less, so that
+// there is room for others; newcomers may exceed the limit by a quarter, and by four at least.
+inline constexpr std::size_t kDialReserve = 8;
+inline constexpr std::size_t kNewcomerReserve = 4;
+// Where neighbours were that nothing leads to any more: tried again for a while, and as long as we
+// have no connection at all.
+inline constexpr std::size_t kRememberedMax = 64;
+inline constexpr std::chrono::minutes kRememberedFor{2};
+inline constexpr std::chrono::minutes kRememberedAloneFor{60};
 
 // Why a link ends.
 struct LinkEnding {
@@ -113,6 +126,11 @@ class Node::Core {
   std::optional<LinkEnding> refuse(TimePoint now, const PeerLink& link, const Introduction& theirs);
   // False: it was closed, because another link to the peer survives, or the table is full.
   bool make_room(TimePoint now, PeerLink& link, Effects& out);
+  // Whether a peer may have a connection although the table is full: nobody else leads to it.
+  bool let_in(PeerName newcomer) const;
+  // Gives up a connection whose peer is reached without it, if there are more than `keep`.
+  void shed(TimePoint now, std::size_t keep, std::string_view why, Effects& out);
+  void remember(TimePoint now, const PeerLink& link);
   void refuse_double(TimePoint now, PeerLink& link, PeerLink& other, Effects& out);
   void add_to_table(TimePoint now, PeerLink& link, Effects& out);
   void remove_from_table(TimePoint now, const PeerLink& link, const LinkEnding& ending,
@@ -183,13 +201,16 @@ class Node::Core {
   void schedule_collection(TimePoint now);
   void settle_routes(TimePoint now, Effects& out);
   void collect_peers(TimePoint now, Effects& out);
+  void tend_limit(TimePoint now, Effects& out);
   void mend_short_id(TimePoint now);
   void gossip_periodically(TimePoint now, Effects& out);
   void tend_links(TimePoint now, Effects& out);
   void run_connector(TimePoint now, Effects& out);
   Connector::Surroundings surroundings() const;
-  void rediscover();
+  void rediscover(TimePoint now);
   void discover(const PeerRecord& record);
+  void discover_some();
+  void discover_remembered(TimePoint now);
 
   // node_status.cc
   LinkStatus link_status(const PeerLink& link) const;
@@ -212,6 +233,7 @@ class Node::Core {
   std::uint64_t last_link_ = 0;
   std::map<LinkId, PeerLink> links_;
   std::map<PeerName, LinkId> table_;  // the connections, by neighbour
+  std::size_t delta_links_ = 0;       // how many of them speak delta gossip
   std::uint64_t terminations_ = 0;
   std::deque<FailedInbound> failed_inbound_;  // oldest first
   std::optional<Collision> collision_;
@@ -231,9 +253,18 @@ class Node::Core {
   // Not later than any link's deadline, and the connector's as of its last turn.
   std::optional<TimePoint> links_at_;
   std::optional<TimePoint> connector_at_;
+  std::optional<TimePoint> discovery_at_;
   std::map<Endpoint, PeerName> discovered_;
   std::uint64_t discovered_revision_ = 0;
-  std::set<LinkId> overfull_;  // to be cut off at the end of the event
+  bool discovered_stale_ = false;  // a dial failed: another address may be worth a try
+  std::optional<TimePoint> discovered_at_;
+  struct Remembered {
+    PeerName peer;
+    Endpoint at;
+    TimePoint lost;
+  };
+  std::deque<Remembered> remembered_;  // oldest first
+  std::set<LinkId> overfull_;          // to be cut off at the end of the event
 
   // The whole topology as it was last encoded: most neighbours are sent the same bytes.
   mutable std::vector<Bytes> whole_topology_;

@@ -225,6 +225,7 @@ Topology::Applied Node::Core::apply_records(TimePoint now, PeerLink& link,
 }
 
 std::vector<PeerName> Node::Core::some_neighbours(PeerName except, bool delta) {
+  if ((delta ? delta_links_ : table_.size() - delta_links_) == 0) return {};
   std::set<PeerName> excluded{except};
   for (const auto& [peer, id] : table_) {
     if (links_.at(id).delta != delta) excluded.insert(peer);

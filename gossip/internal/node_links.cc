@@ -34,6 +34,7 @@ void Node::Core::on_dial_failed(TimePoint now, LinkId id, std::string_view reaso
   if (link == nullptr || !link->outbound || link->stream) return;
   log(LogLevel::info, *link, "dial failed: " + std::string(reason), out);
   connector.on_dial_failed(now, link->remote, reason);
+  discovered_stale_ = true;
   connector_due = true;
   links_.erase(id);
 }
@@ -168,7 +169,10 @@ std::optional<LinkEnding> Node::Core::refuse(TimePoint now, const PeerLink& link
                       .never_retry = refusal->never_retry,
                       .ourselves = refusal->ourselves};
   }
-  if (!link.accept_new && topology.find(theirs.name) == nullptr) {
+  bool remembered = std::any_of(remembered_.begin(), remembered_.end(), [&](const Remembered& r) {
+    return r.peer == theirs.name && r.at == link.remote;
+  });
+  if (!link.accept_new && !remembered && topology.find(theirs.name) == nullptr) {
     return LinkEnding{.reason = "Found unknown remote name: " + theirs.name.text() + " at " +
                                 link.remote.text()};
   }
@@ -197,6 +201,11 @@ bool Node::Core::make_room(TimePoint now, PeerLink& link, Effects& out) {
     }
   }
   if (config.conn_limit != 0 && table_.size() >= config.conn_limit) {
+    settle_routes(now, out);
+    if (let_in(peer)) {
+      shed(now, config.conn_limit - 1, "to let a newcomer in", out);
+      return true;
+    }
     close_link(now, link.id,
                LinkEnding{.reason = "connection limit (" + std::to_string(config.conn_limit) +
                                     ") reached on this host"},
@@ -204,6 +213,42 @@ bool Node::Core::make_room(TimePoint now, PeerLink& link, Effects& out) {
     return false;
   }
   return true;
+}
+
+bool Node::Core::let_in(PeerName newcomer) const {
+  if (routes.unicast_all().count(newcomer) != 0) return false;
+  auto reserve = std::max(kNewcomerReserve, config.conn_limit / 4);
+  return table_.size() < config.conn_limit + reserve;
+}
+
+void Node::Core::shed(TimePoint now, std::size_t keep, std::string_view why, Effects& out) {
+  if (table_.size() <= keep) return;
+  // What nobody asked for goes first, then what others dialled, last the operator's own targets.
+  auto rank = [&](const PeerLink& link) {
+    if (!link.outbound) return 1;
+    return connector.is_direct(link.remote) ? 2 : 0;
+  };
+  std::vector<std::tuple<int, std::uint64_t, LinkId>> order;
+  for (const auto& [peer, id] : table_)
+    order.emplace_back(rank(links_.at(id)), rng_.next(), id);
+  std::sort(order.begin(), order.end());
+  for (const auto& [rank_of, ticket, id] : order) {
+    if (!routes.redundant(links_.at(id).theirs->name)) continue;
+    auto reason = "given up " + std::string(why) + ": connection limit (" +
+                  std::to_string(config.conn_limit) +
+                  ") reached on this host, and the peer is reached by way of others";
+    return close_link(now, id, LinkEnding{.reason = reason}, out);
+  }
+}
+
+void Node::Core::remember(TimePoint now, const PeerLink& link) {
+  Endpoint at = link.remote;
+  if (!link.outbound) at.port = config.port;
+  std::erase_if(remembered_, [&](const Remembered& r) {
+    return (r.peer == link.theirs->name && r.at == at) || now - r.lost > kRememberedAloneFor;
+  });
+  remembered_.push_back({.peer = link.theirs->name, .at = at, .lost = now});
+  if (remembered_.size() > kRememberedMax) remembered_.pop_front();
 }
 
 // Two hosts with one name, or one that has moved: the first stays as long as it answers.
@@ -232,6 +277,7 @@ void Node::Core::add_to_table(TimePoint now, PeerLink& link, Effects& out) {
   topology.add_connection(
       {.peer = theirs.name, .remote_address = link.remote.text(), .outbound = link.outbound});
   table_[theirs.name] = link.id;
+  if (link.delta) ++delta_links_;
   link.ready = true;
   link.ready_since = now;
 
@@ -265,8 +311,10 @@ void Node::Core::add_to_table(TimePoint now, PeerLink& link, Effects& out) {
 void Node::Core::remove_from_table(TimePoint now, const PeerLink& link, const LinkEnding& ending,
                                    Effects& out) {
   table_.erase(link.theirs->name);
+  if (link.delta) --delta_links_;
   topology.remove_connection(link.theirs->name);
   out.emplace_back(LinkGone{.link = link.id, .peer = link.theirs->name});
+  if (!ending.duplicate && !ending.never_retry) remember(now, link);
   note_change(now);
   if (ending.duplicate) {
     // The surviving link is about to take its place: do not drop what we know of the peer.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "gossip/internal/mix.h"
 #include "gossip/internal/node_core.h"
 
 namespace weft::gossip {
@@ -30,7 +31,10 @@ void Node::Core::start(TimePoint now) {
 void Node::Core::on_deadline(TimePoint now, Effects& out) {
   if (due(links_at_, now)) tend_links(now, out);
   if (due(collect_at_, now)) collect_peers(now, out);
-  if (due(routes_at_, now)) settle_routes(now, out);
+  if (due(routes_at_, now)) {
+    settle_routes(now, out);
+    tend_limit(now, out);
+  }
   if (due(own_update_at_, now)) {
     own_update_at_.reset();
     tell_own_update(now, out);
@@ -38,12 +42,13 @@ void Node::Core::on_deadline(TimePoint now, Effects& out) {
   if (due(comparison_at_, now)) compare_with_some(now, out);
   if (due(gossip_at_, now)) gossip_periodically(now, out);
   // The connector keeps clocks of its own.
-  if (due(connector_at_, now)) connector_due = true;
+  if (due(connector_at_, now) || due(discovery_at_, now)) connector_due = true;
 }
 
 std::optional<TimePoint> Node::Core::next_deadline() const {
   auto next = earliest(earliest(gossip_at_, own_update_at_), earliest(collect_at_, routes_at_));
   next = earliest(next, comparison_at_);
+  next = earliest(next, discovery_at_);
   return earliest(next, earliest(links_at_, connector_at_));
 }
 
@@ -70,9 +75,14 @@ void Node::Core::settle_routes(TimePoint now, Effects& out) {
   if (!routes_at_) return;
   routes_at_.reset();
   if (routes.recalculate(topology.peers())) out.emplace_back(RoutesChanged{});
-  connector_due = true;
+  if (!discovery_at_) discovery_at_ = now + kDiscoveryDelay;
   for (const auto& [except, news] : std::exchange(relays_, {}))
     pass_on(now, except, news, out);
+}
+
+// Newcomers that were let in beyond the limit find others, and then some connection is redundant.
+void Node::Core::tend_limit(TimePoint now, Effects& out) {
+  if (config.conn_limit != 0) shed(now, config.conn_limit, "again", out);
 }
 
 void Node::Core::schedule_collection(TimePoint now) {
@@ -125,7 +135,10 @@ void Node::Core::tend_links(TimePoint now, Effects& out) {
 }
 
 void Node::Core::run_connector(TimePoint now, Effects& out) {
-  rediscover();
+  if (!discovery_at_ || *discovery_at_ <= now) {
+    discovery_at_.reset();
+    rediscover(now);
+  }
   auto plan = connector.plan(now, surroundings());
   connector_at_ = connector.next_deadline();
   for (auto& host : plan.resolve)
@@ -150,18 +163,47 @@ Connector::Surroundings Node::Core::surroundings() const {
   return around;
 }
 
-void Node::Core::rediscover() {
-  if (!config.discovery || discovered_revision_ == topology.revision()) return;
+void Node::Core::rediscover(TimePoint now) {
+  bool again =
+      discovered_stale_ && (!discovered_at_ || *discovered_at_ + kRediscoverInterval <= now);
+  if (!config.discovery || (discovered_revision_ == topology.revision() && !again)) return;
   discovered_revision_ = topology.revision();
+  discovered_stale_ = false;
+  discovered_at_ = now;
   discovered_.clear();
+  if (config.conn_limit != 0 && topology.peers().size() > config.conn_limit + 1) {
+    discover_some();
+  } else {
+    for (const auto& [name, record] : topology.peers()) {
+      if (name != config.name && table_.count(name) == 0) discover(record);
+    }
+  }
+  discover_remembered(now);
+}
+
+// A mesh that is larger than the limit: each peer looks for others in an order of its own, and not
+// for those that seem full. Whoever has almost enough waits for others, so that all find somebody.
+void Node::Core::discover_some() {
+  auto goal = config.conn_limit - config.conn_limit / kDialReserve;
+  if (table_.size() >= goal) return;
+  std::map<std::uint64_t, const PeerRecord*> ranked;
   for (const auto& [name, record] : topology.peers()) {
-    if (discovered_.size() >= kDiscoveredMax) return;
-    if (name != config.name && table_.count(name) == 0) discover(record);
+    if (name == config.name || table_.count(name) != 0) continue;
+    if (record.connections.size() >= config.conn_limit) continue;
+    ranked.emplace(mix(mix(config.name.value()) ^ name.value()), &record);
+  }
+  auto wanted = 4 * (goal - table_.size()) + kNewcomerReserve;
+  for (const auto& [rank, record] : ranked) {
+    discover(*record);
+    if (--wanted == 0) return;
   }
 }
 
-// Whoever a peer is connected to says where it is.
+// Whoever a peer is connected to says where it is. An address that somebody dialled is better than
+// one that a passing port was seen at, and the more say so the better; what comes next is tried
+// when that failed.
 void Node::Core::discover(const PeerRecord& record) {
+  std::map<Endpoint, std::size_t> votes;
   std::size_t reports = 0;
   for (const auto& connection : record.connections) {
     if (connection.peer == config.name) continue;
@@ -170,8 +212,23 @@ void Node::Core::discover(const PeerRecord& record) {
     if (!address || !dialable(address->ip)) continue;
     // Whoever dialled the reporter did so from a passing port; it listens on the usual one.
     if (!report->outbound) address->port = config.port;
-    discovered_.emplace(*address, record.name);
-    if (++reports == kReportsMax) return;
+    votes[*address] += report->outbound ? kReportsMax + 1 : 1;
+    if (++reports == kReportsMax) break;
+  }
+  while (!votes.empty() && discovered_.size() < kDiscoveredMax) {
+    auto best = std::max_element(votes.begin(), votes.end(),
+                                 [](const auto& a, const auto& b) { return a.second < b.second; });
+    discovered_.emplace(best->first, record.name);
+    if (!connector.failed(best->first)) return;
+    votes.erase(best);
+  }
+}
+
+void Node::Core::discover_remembered(TimePoint now) {
+  for (const auto& [peer, at, lost] : remembered_) {
+    auto age = now - lost;
+    bool worth = table_.empty() ? age <= kRememberedAloneFor : age <= kRememberedFor;
+    if (worth && topology.find(peer) == nullptr) discovered_.emplace(at, peer);
   }
 }
 

@@ -35,7 +35,7 @@ class Peer::Core final : public gossip::ChannelStates, public ipam::MeshView {
     return allocator_->state(now);
   }
 
-  std::optional<std::uint64_t> hash(TimePoint now, gossip::Channel channel) const override;
+  std::optional<std::uint64_t> hash(TimePoint, gossip::Channel channel) const override;
 
   // ipam::MeshView
   bool known(PeerName peer) const override { return node_.knows(peer); }
@@ -61,27 +61,29 @@ class Peer::Core final : public gossip::ChannelStates, public ipam::MeshView {
 
   gossip::Node node_;
   std::optional<ipam::Allocator> allocator_;
-  // The hash of the allocator's state and the time it is of: a round asks for it many times.
-  mutable std::optional<std::pair<TimePoint, std::uint64_t>> hashed_;
+  // The allocator's state that was last hashed: it is asked for far more often than it changes.
+  mutable Bytes hashed_;
+  mutable std::uint64_t hash_ = 0;
 };
 
 // Of what peers have in common: not whose copy it is and of when, nor the nicknames, which come
 // along with changes of the ring.
-std::optional<std::uint64_t> Peer::Core::hash(TimePoint now, gossip::Channel channel) const {
+std::optional<std::uint64_t> Peer::Core::hash(TimePoint, gossip::Channel channel) const {
   if (!owns(channel)) return std::nullopt;
-  if (hashed_ && hashed_->first == now) return hashed_->second;
-  auto state = ipam::parse_state(allocator_->state(now));
+  auto bytes = allocator_->state(TimePoint());
+  if (bytes == hashed_) return hash_;
+  auto state = ipam::parse_state(bytes);
   ensure(state.has_value(), "our own state is readable");
   if (state->ring) state->ring->holder = {};
   auto common = ipam::write_state({.nicknames = {},
                                    .paxos = state->paxos ? &*state->paxos : nullptr,
                                    .ring = state->ring ? &*state->ring : nullptr});
   // FNV-1a: it need not withstand malice, whose worst is that a difference waits for a change.
-  std::uint64_t hash = 0xcbf29ce484222325;
+  hash_ = 0xcbf29ce484222325;
   for (auto byte : common)
-    hash = (hash ^ std::to_integer<std::uint64_t>(byte)) * 0x100000001b3;
-  hashed_ = {now, hash};
-  return hash;
+    hash_ = (hash_ ^ std::to_integer<std::uint64_t>(byte)) * 0x100000001b3;
+  hashed_ = std::move(bytes);
+  return hash_;
 }
 
 void Peer::Core::settle(TimePoint now, gossip::Effects& raised, PeerEffects& out) {

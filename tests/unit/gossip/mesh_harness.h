@@ -52,6 +52,7 @@ struct HostOptions {
   std::vector<Cidr> trusted{};
   std::optional<PeerName> name{};
   std::vector<std::string> overlays{"sleeve"};
+  bool delta = true;
 };
 
 inline Endpoint address_of(unsigned host, std::uint16_t port = 6783) {
@@ -70,7 +71,8 @@ struct Host {
                       .conn_limit = options.conn_limit,
                       .discovery = options.discovery,
                       .trusted_subnets = options.trusted,
-                      .overlays = options.overlays};
+                      .overlays = options.overlays,
+                      .delta_gossip = options.delta};
     if (!options.password.empty()) config.password = crypto::Password(options.password);
     uid = config.uid;
     node.emplace(std::move(config), rng, channels);

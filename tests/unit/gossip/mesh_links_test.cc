@@ -135,21 +135,67 @@ TEST_CASE("links: duplicates: of two that are dialled at once one survives, the 
   }
 }
 
-TEST_CASE("links: limit: a full table turns others away and says so") {
+TEST_CASE("links: limit: a full table turns away whom others lead to, and says so") {
   Mesh mesh;
   mesh.start(1, {.discovery = false, .conn_limit = 2});
-  for (unsigned i = 2; i <= 4; ++i)
-    mesh.start(i, {.discovery = false}, {"10.99.0.1"});
+  mesh.start(2, {.discovery = false}, {"10.99.0.1"});
+  mesh.start(3, {.discovery = false}, {"10.99.0.1"});
+  mesh.run_for(5s);
+  mesh.start(4, {.discovery = false}, {"10.99.0.2"});
+  mesh.run_for(5s);
+  mesh.connect(4, {"10.99.0.1"});
   mesh.run_for(20s);
   CHECK(mesh.host(1).ready.size() == 2);
+  CHECK_FALSE(mesh.linked(1, 4));
   std::string all;
   for (const auto& link : mesh.node(1).status(mesh.now()).links)
     all += link.error;
   CHECK(contains(all, "connection limit (2) reached"));
-  std::string others;
-  for (unsigned i = 2; i <= 4; ++i)
-    others += mesh.error(i, 1);
-  CHECK(contains(others, "perhaps its connection limit is reached"));
+  CHECK(contains(mesh.error(4, 1), "perhaps its connection limit is reached"));
+}
+
+TEST_CASE("links: limit: a newcomer is always let in, and a redundant connection given up") {
+  for (bool delta : {true, false}) {
+    CAPTURE(delta);
+    Mesh mesh;
+    testing::HostOptions options{.conn_limit = 2, .delta = delta};
+    mesh.start(1, options);
+    // All know the first host only, which has room for two.
+    for (unsigned i = 2; i <= 5; ++i)
+      mesh.start(i, options, {"10.99.0.1"});
+    REQUIRE(mesh.run_until([&] { return mesh.converged(); }, 60s));
+    mesh.run_for(3min);
+    CHECK(mesh.converged());
+    for (unsigned i = 1; i <= 5; ++i)
+      CHECK(mesh.host(i).ready.size() <= 2);
+  }
+}
+
+TEST_CASE("links: limit: a hub without a redundant connection exceeds its limit within bounds") {
+  Mesh mesh;
+  mesh.start(1, {.discovery = false, .conn_limit = 2});
+  for (unsigned i = 2; i <= 12; ++i)
+    mesh.start(i, {.discovery = false}, {"10.99.0.1"});
+  mesh.run_for(60s);
+  CHECK(mesh.host(1).ready.size() == 6);
+}
+
+TEST_CASE("links: address: a host that moved is found again though nobody knows its new address") {
+  Mesh mesh;
+  mesh.start(1);
+  mesh.start(2, {}, {"10.99.0.1"});
+  mesh.start(3, {}, {"10.99.0.1"});
+  REQUIRE(mesh.run_until([&] { return mesh.converged(); }, 10s));
+  // Host 1 has no targets; it loses all connections, and whoever knew its address has forgotten it.
+  mesh.cut(1, 2);
+  mesh.cut(1, 3);
+  mesh.run_for(3min);
+  CHECK_FALSE(mesh.converged());
+  mesh.forget(2, {"10.99.0.1"});
+  mesh.forget(3, {"10.99.0.1"});
+  mesh.heal(1, 2);
+  mesh.heal(1, 3);
+  CHECK(mesh.run_until([&] { return mesh.converged(); }, 8min));
 }
 
 TEST_CASE("links: limit: a full table does not dial") {
