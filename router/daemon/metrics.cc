@@ -128,10 +128,6 @@ void add_data_plane(const Snapshot& snapshot, Families& out) {
             static_cast<double>(snapshot.macs.size()));
 }
 
-void add_daemon(const Snapshot& snapshot, Families& out) {
-  out.family("weft_build_info", "Always 1; the label tells the version.", MetricType::Gauge);
-  out.value(1, {{"version", snapshot.version}});
-  out.gauge("weft_ready", "1 once the daemon serves.", snapshot.ready ? 1 : 0);
 void add_worker_counts(const Snapshot& snapshot, Families& out, const char* label,
                        NamedCounts (*counts)(const swift::WorkerCounters&)) {
   for (std::size_t i = 0; i < snapshot.workers.size(); ++i) {
@@ -158,6 +154,10 @@ void add_packet_workers(const Snapshot& snapshot, Families& out) {
               snapshot.control_tap.write_failed);
 }
 
+void add_daemon(const Snapshot& snapshot, Families& out) {
+  out.family("weft_build_info", "Always 1; the label tells the version.", MetricType::Gauge);
+  out.value(1, {{"version", snapshot.version}});
+  out.gauge("weft_ready", "1 once the daemon serves.", snapshot.ready ? 1 : 0);
   out.gauge("weft_degraded", "How many things are wrong now; weave status names them.",
             static_cast<double>(snapshot.degraded.size()));
   out.gauge("weft_peers", "Peers known to the mesh, this one included.",
@@ -191,11 +191,11 @@ std::vector<MetricFamily> metric_families(const Snapshot& snapshot, const Proces
   add_connections(snapshot, out);
   add_ipam(snapshot, out);
   add_data_plane(snapshot, out);
+  add_packet_workers(snapshot, out);
   add_daemon(snapshot, out);
   add_process(process, out);
   return out.take();
 }
-  add_packet_workers(snapshot, out);
 
 std::string metrics_text(const Snapshot& snapshot, const ProcessStats& process) {
   return prometheus::TextSerializer().Serialize(metric_families(snapshot, process));
