@@ -13,7 +13,7 @@ namespace {
 // and direction share all three.
 crypto::AeadNonce nonce_of(const std::array<Byte, 4>& salt, std::uint8_t stream,
                            const Byte* counter) {
-  crypto::AeadNonce nonce;
+  crypto::AeadNonce nonce{};
   std::memcpy(nonce.data(), salt.data(), salt.size());
   nonce[salt.size() - 1] ^= Byte{stream};
   std::memcpy(nonce.data() + salt.size(), counter, sizeof(std::uint64_t));
@@ -39,7 +39,7 @@ void Epoch::seal(std::uint8_t stream, ByteView text, ByteSpan box) {
 }
 
 bool Epoch::open(std::uint8_t stream, std::uint64_t counter, ByteSpan datagram) const {
-  std::array<Byte, 8> number;
+  std::array<Byte, 8> number{};
   fields::put_u64(number.data(), counter);
   return opener_->open(nonce_of(receive_salt_, stream, number.data()), datagram.first(kOuterSize),
                        datagram.subspan(kOuterSize));
