@@ -59,6 +59,7 @@ class TwoEnds {
     std::uint64_t version = 0;
     std::optional<swift::TunnelSpec> wanted;
     std::optional<swift::TunnelSpec> applied;
+    std::uint64_t applied_version = 0;
     std::set<std::uint32_t> epochs_opened;
     std::set<std::uint32_t> epochs_used;
     std::vector<swift::TaggedBody> controls;  // all that were ever sent
@@ -166,6 +167,8 @@ class TwoEnds {
     end.wanted = end.tunnel->spec();
     end.tunnel->on_published(version);
     later(faults.apply_delay, [this, &end, version, spec = end.wanted] {
+      if (version < end.applied_version) return;  // a newer one was faster
+      end.applied_version = version;
       end.applied = spec;
       end.tunnel->on_applied(now, version, end.out);
       carry_out(end);
