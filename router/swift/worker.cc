@@ -88,6 +88,9 @@ void Worker::run() {
     bool busy = take_orders();
     if (frames_wait_) busy = read_frames() || busy;
     if (datagrams_wait_) busy = read_datagrams() || busy;
+    // What the kernel said holds for the turn after the sleep only.
+    frames_wait_ = true;
+    datagrams_wait_ = true;
     publish();
     if (!busy) wait();
   }

@@ -51,7 +51,7 @@ class Worker final : private OrderHandler {
   TrainSender sender_;
   Output out_;
   TimePoint now_;  // of this turn
-  // What the kernel said when the worker last slept; both until then.
+  // What the kernel said when the worker woke up.
   bool frames_wait_ = true;
   bool datagrams_wait_ = true;
   std::uint64_t waits_ = 0;
