@@ -81,6 +81,7 @@ void Dataplane::Core::switch_swift(Link& link, Output& out) {
     if (link.overlays.on_established(link.swift_index)) out.established.push_back(link.id);
     return;
   }
+  if (was_up) ++counters_.swift_paths_lost;
   const auto best = link.overlays.best();
   if (!best) return fail(link, link.swift->status().trouble, out);
   if (!was_up) return;
