@@ -111,8 +111,9 @@ TEST_CASE("swift: coalesce: a header that differs where it must not is kept apar
                                  {kTcp4 + 20, 0x07},
                                  {kTcp4 + 12, 0x02},
                                  {kTcp4 + 13, 0x40}}) {
-    CAPTURE(at);
-    CHECK(joined_with(v4, flip(at, static_cast<std::uint8_t>(bits))) == Counts{1, 1, 1});
+    const std::size_t place = at;
+    CAPTURE(place);
+    CHECK(joined_with(v4, flip(place, static_cast<std::uint8_t>(bits))) == Counts{1, 1, 1});
   }
   // ID that does not count on, and a header checksum that is wrong.
   CHECK(joined_with(v4, flip(kIp + 5, 0x10)) == Counts{1, 1, 1});
