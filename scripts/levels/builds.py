@@ -10,6 +10,8 @@ from .tally import ROOT
 
 JOBS = os.environ.get("WEFT_JOBS", str(os.cpu_count() or 1))
 SANITIZED = ("--buildtype=debug",)
+# Precompiled headers are no reason to compile again what another folder has compiled.
+os.environ["CCACHE_SLOPPINESS"] = "pch_defines,time_macros,include_file_mtime,include_file_ctime"
 
 
 @dataclasses.dataclass(frozen=True)
