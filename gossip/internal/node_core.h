@@ -180,6 +180,8 @@ class Node::Core {
   // News from `except` goes on: to some of the neighbours that know topologies only, and along the
   // tree to the others.
   void pass_on(TimePoint now, PeerName except, const News& news, Effects& out);
+  // Neighbours that know topologies only and are to hear of news.
+  std::vector<PeerName> listeners(PeerName except);
   void tell_along_tree(TimePoint now, PeerName except, const News& news, Effects& out);
   void tell_own_update(TimePoint now, Effects& out);
   void note_change(TimePoint now);

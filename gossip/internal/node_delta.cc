@@ -133,8 +133,7 @@ void Node::Core::tell(TimePoint now, PeerLink& link, News news, Effects& out) {
   drain(now, link, out);
 }
 
-void Node::Core::pass_on(TimePoint now, PeerName except, const News& news, Effects& out) {
-  if (news.empty()) return;
+std::vector<PeerName> Node::Core::listeners(PeerName except) {
   auto chosen = some_neighbours(except, false);
   // Whoever hangs on us alone, as on the hub of a star, must not depend on the draw.
   for (auto peer : routes.tree_neighbours()) {
@@ -144,7 +143,12 @@ void Node::Core::pass_on(TimePoint now, PeerName except, const News& news, Effec
       chosen.push_back(peer);
     }
   }
-  gossip_to(now, chosen, to_string(Channel::topology), Datum{.news = news}, out);
+  return chosen;
+}
+
+void Node::Core::pass_on(TimePoint now, PeerName except, const News& news, Effects& out) {
+  if (news.empty()) return;
+  gossip_to(now, listeners(except), to_string(Channel::topology), Datum{.news = news}, out);
   tell_along_tree(now, except, news, out);
 }
 
@@ -167,8 +171,7 @@ void Node::Core::tell_own_update(TimePoint now, Effects& out) {
   News about;
   for (auto name : std::exchange(own_update_about_, {}))
     about[name] = {};
-  gossip_to(now, some_neighbours(PeerName(), false), to_string(Channel::topology),
-            Datum{.news = about}, out);
+  gossip_to(now, listeners(PeerName()), to_string(Channel::topology), Datum{.news = about}, out);
   News own{{config.name, {.since = own_told_}}};
   own_told_ = topology.self().version;
   for (const auto& [peer, id] : table_) {

@@ -5,7 +5,7 @@ import os
 import re
 import sys
 
-from . import builds, sim
+from . import builds, scale, sim
 from .tally import Tally
 
 
@@ -23,12 +23,17 @@ def main():
     parser.add_argument("--replay", type=int, metavar="SEED", help="tell one history to the end")
     parser.add_argument("--mutants", action="store_true",
                         help="put faults into the product, each of which must be found")
+    parser.add_argument("--table", action="store_true",
+                        help="measure meshes of 10 to 1,000 peers and write docs/scale.md")
     options = parser.parse_args()
     tally = Tally()
     try:
         if options.replay is not None:
             program, = sim.build("weft-sim")
             os.execv(program, [program, "--replay", str(options.replay)])
+        if options.table:
+            scale.run()
+            return 0
         if options.mutants:
             sim.run_mutants(tally)
             print(tally.closing_line())

@@ -108,6 +108,7 @@ class Mesh {
   // Switched off, overlays never report that they work.
   bool overlays_work = true;
   Duration latency = 1ms;
+  std::function<void(ByteView)> on_send{};             // sees what any host sends
   std::map<std::string, std::vector<Ipv4Addr>> names;  // the DNS
 
   Host& start(unsigned i, HostOptions options = {}, const std::vector<std::string>& targets = {}) {
@@ -249,6 +250,7 @@ class Mesh {
   }
   void carry_out(unsigned i, Send& send, Effects& effects) {
     host(i).bytes_sent += send.bytes.size();
+    if (on_send) on_send(send.bytes);
     auto wire = wire_of(i, send.link);
     if (wire == 0) return append(host(i).to_strangers[send.link], send.bytes);
     deliver(wire, i, send.link, std::move(send.bytes));

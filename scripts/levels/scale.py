@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs weft-scale for each size of mesh and writes docs/scale.md from what it prints."""
+import subprocess
+
+from . import sim
+from .tally import ROOT
+
+TARGET = f"{ROOT}/docs/scale.md"
+# Peers, connection limit (0: none, a full mesh), and whether delta gossip is on.
+ROWS = [(10, 0, True), (10, 0, False), (100, 0, True), (100, 0, False), (300, 0, True),
+        (1000, 30, True)]
+# Whole topologies are measured up to here; beyond, their bytes follow from the size: each peer
+# sends all connections to 2 log2(peers) others every 30 s.
+CONNECTION_BYTES = 46
+
+HEAD = """# Scale
+
+What meshes of several sizes cost, measured by `scripts/sim --table`: whole peers (mesh and allocator,
+unchanged) under virtual time, latency 2 to 20 ms, three seeds that all others have as targets. Bytes are
+those of the TCP streams, per peer. CPU is of the whole scenario, divided by the peers; memory is the
+resident size of the process, its share of the simulator included, divided by the peers.
+
+"""
+
+
+def play(program, peers, limit, delta):
+    command = [str(program), "--peers", str(peers), "--conn-limit", str(limit)]
+    if not delta:
+        command.append("--no-delta")
+    print("playing:", " ".join(command[1:]), flush=True)
+    output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False).stdout
+    print(output, end="", flush=True)
+    return parse(output)
+
+
+def parse(output):
+    """Scenario name -> its figures, by name. The last value of a line may hold spaces."""
+    scenarios = {}
+    for line in output.splitlines():
+        pairs = dict(part.split("=", 1) for part in line.split(" ", 7))
+        scenarios[pairs.pop("scenario")] = pairs
+    return scenarios
+
+
+def figure(scenarios, scenario, name, digits=1):
+    if scenario not in scenarios:
+        return "–"
+    value = scenarios[scenario]
+    if name == "seconds" and value["converged"] != "yes":
+        return "not in " + value["seconds"]
+    return f"{float(value[name]):,.{digits}f}"
+
+
+def row(peers, limit, delta, scenarios):
+    way = "differences" if delta else "whole topologies"
+    cells = [f"{peers:,}" + (f", limit {limit}" if limit else ""), way]
+    cells += [figure(scenarios, s, "seconds") for s in ("cold", "changed", "join", "loss")]
+    cells += [figure(scenarios, s, "bytes_per_s_per_peer", 0) for s in ("quiet", "churn")]
+    cells += [figure(scenarios, s, "cpu_s_per_peer", 3) for s in ("cold", "quiet", "churn")]
+    cells.append(figure(scenarios, "cold", "mb_per_peer"))
+    return "| " + " | ".join(cells) + " |"
+
+
+def extrapolated(peers, connections):
+    """Quiet bytes per second of whole topologies, where they are not measured."""
+    partners = (peers * peers).bit_length() - 1
+    return round(partners * connections * 2 * CONNECTION_BYTES / 30)
+
+
+def table(results):
+    lines = ["| peers | gossip | cold start, s | one connection changed, s | a join, s "
+             "| a third lost, s | quiet, B/s | churn of one a second, B/s | CPU cold, s "
+             "| CPU 120 s quiet, s | CPU 60 s churn, s | memory, MB |",
+             "|---|---|---|---|---|---|---|---|---|---|---|---|"]
+    lines += [row(*key, scenarios) for key, scenarios in results]
+    lines.append("")
+    for (peers, limit, delta), scenarios in results:
+        if not delta or peers <= 100 or "quiet" not in scenarios:
+            continue
+        whole = extrapolated(peers, int(scenarios["quiet"]["connections"]))
+        quiet = float(scenarios["quiet"]["bytes_per_s_per_peer"])
+        lines.append(f"With whole topologies {peers:,} peers"
+                     + (f" (limit {limit})" if limit else "")
+                     + f" would send {whole:,} B/s each when quiet (extrapolated): "
+                       f"{whole / quiet:,.0f} times as much.")
+    return "\n".join(lines) + "\n"
+
+
+def run(rows=None):
+    program, = sim.build("weft-scale")
+    results = [(key, play(program, *key)) for key in (rows or ROWS)]
+    with open(TARGET, "w", encoding="utf-8") as out:
+        out.write(HEAD + table(results))
+    print("written:", TARGET)
