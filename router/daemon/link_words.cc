@@ -40,6 +40,24 @@ std::string retry_text(const Snapshot& snapshot, const gossip::LinkStatus& link)
   return go_time(snapshot.wall.wall(*link.retry));
 }
 
+void describe_swift(const Snapshot& snapshot, const gossip::LinkStatus& link,
+                    const dataplane::LinkOverlayStatus& overlay, LinkWords& out) {
+  if (!overlay.swift) return;
+  const swift::TunnelStatus& swift = *overlay.swift;
+  if (overlay.overlay == "swift") {
+    if (swift.aead) out.cipher = crypto::to_string(swift.aead->cipher);
+    out.epoch = swift.epoch;
+    if (swift.keys_since) {
+      out.key_age =
+          std::chrono::duration_cast<std::chrono::seconds>(snapshot.now - *swift.keys_since);
+    }
+    return;
+  }
+  if (link.state != LinkState::established || swift.trouble.empty()) return;
+  out.fallback = "not by swift: " + printable(swift.trouble);
+  if (swift.retry) out.fallback += ", retry: " + go_time(snapshot.wall.wall(*swift.retry));
+}
+
 void describe_live(const Snapshot& snapshot, const gossip::LinkStatus& link, LinkWords& out) {
   out.live = true;
   out.overlay = "none";
@@ -50,6 +68,7 @@ void describe_live(const Snapshot& snapshot, const gossip::LinkStatus& link, Lin
       out.encrypted = overlay.encrypted;
       out.mtu = overlay.mtu;
       if (link.state == LinkState::pending) out.reason = printable(overlay.waiting_for);
+      describe_swift(snapshot, link, overlay, out);
     }
   }
   if (snapshot.mesh.encrypted) {
@@ -58,6 +77,7 @@ void describe_live(const Snapshot& snapshot, const gossip::LinkStatus& link, Lin
   out.info += pad_right(out.overlay, 6) + " " + peer_label(link.peer, link.nickname);
   if (link.state == LinkState::pending && out.reason.empty()) out.reason = reason_of(link);
   if (!out.reason.empty()) out.info += ", " + out.reason;
+  if (!out.fallback.empty()) out.info += ", " + out.fallback;
 }
 
 }  // namespace

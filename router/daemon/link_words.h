@@ -3,6 +3,8 @@
 // Weave's columns, and for whatever carries no data why, and which port and direction to look at.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -12,11 +14,18 @@ namespace weft::daemon {
 
 struct LinkWords {
   bool live = false;    // a connection (established or pending), not a target that lacks one
-  std::string overlay;  // of a live connection: "sleeve", or "none" before one is chosen
+  std::string overlay;  // of a live connection: "swift", "sleeve", or "none" before one is chosen
   bool encrypted = false;
   std::optional<int> mtu;
   std::string info;    // Weave's info column; ends with the reason, if there is one
   std::string reason;  // why no data passes, and where to look; empty when established
+  // Of swift's keys in use; empty if frames go by another overlay, or plain.
+  std::string cipher;
+  std::optional<std::uint32_t> epoch;
+  std::optional<std::chrono::seconds> key_age;
+  // Why an established connection does not use swift, though both ends know it; when it is tried
+  // again. Part of `info`, too.
+  std::string fallback;
 };
 
 // "10.0.0.2:6783"; of a target whose name does not resolve, the name.

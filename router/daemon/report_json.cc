@@ -76,6 +76,10 @@ Json attributes(const LinkWords& words) {
   if (words.encrypted) out["encrypted"] = true;
   if (words.mtu) out["mtu"] = *words.mtu;
   out["name"] = words.overlay;
+  if (!words.cipher.empty()) out["cipher"] = words.cipher;
+  if (words.epoch) out["epoch"] = *words.epoch;
+  if (words.key_age) out["keyAgeSeconds"] = words.key_age->count();
+  if (!words.fallback.empty()) out["fallback"] = words.fallback;
   return out;
 }
 

@@ -80,6 +80,9 @@ std::string attributes(const LinkWords& words) {
   std::vector<std::string> parts;
   if (words.encrypted) parts.emplace_back("encrypted=true");
   if (words.mtu) parts.push_back("mtu=" + std::to_string(*words.mtu));
+  if (!words.cipher.empty()) parts.push_back("cipher=" + words.cipher);
+  if (words.epoch) parts.push_back("epoch=" + std::to_string(*words.epoch));
+  if (words.key_age) parts.push_back("key-age=" + std::to_string(words.key_age->count()) + "s");
   return join(parts, " ");
 }
 

@@ -148,6 +148,28 @@ TEST_CASE("status text: connections: a pending link says what it waits for") {
         "on UDP 6783 mtu=1438\n");
 }
 
+TEST_CASE("status text: connections: swift shows its cipher and keys, or why it is not used") {
+  fake::FakeControl control;
+  control.seen.mesh.encrypted = true;
+  control.seen.mesh.links = {link(gossip::LinkState::established)};
+  auto& overlay = control.seen.overlays[gossip::LinkId{7}];
+  overlay = {.overlay = "swift", .established = true, .encrypted = true, .mtu = 1410};
+  overlay.swift = {.encrypted = true,
+                   .aead = crypto::AeadChoice{crypto::Cipher::aes_256_gcm},
+                   .epoch = 3,
+                   .keys_since = control.seen.now - std::chrono::seconds(52)};
+  const std::string text = status_connections(control.seen);
+  CHECK(text.find(" swift  7a:00:00:00:00:02(host2) encrypted=true mtu=1410 cipher=aes-256-gcm "
+                  "epoch=3 key-age=52s\n") != std::string::npos);
+  overlay.overlay = "sleeve";
+  overlay.swift->trouble = "no answer over UDP from 10.0.0.2:6783";
+  overlay.swift->retry = control.seen.now + std::chrono::seconds(4);
+  const std::string fallen = status_connections(control.seen);
+  CHECK(fallen.find(" sleeve 7a:00:00:00:00:02(host2), not by swift: no answer over UDP from "
+                    "10.0.0.2:6783, retry: ") != std::string::npos);
+  CHECK(fallen.find("cipher=") == std::string::npos);
+}
+
 TEST_CASE("status text: connections: a trusted link of an encrypted mesh is called unencrypted") {
   fake::FakeControl control;
   control.seen.mesh.encrypted = true;
