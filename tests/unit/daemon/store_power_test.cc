@@ -71,7 +71,7 @@ std::vector<peer::StoreOp> random_change(Model& model, Rng& rng) {
     if (owned.addresses.empty()) model.allocator.owned.erase(ident);
   }
   if (rng.below(2) == 0 || ops.empty()) {
-    Bytes ring(1 + rng.below(9000), static_cast<Byte>(rng.below(256)));
+    Bytes ring(1 + rng.below(5000), static_cast<Byte>(rng.below(256)));
     ops.emplace_back(ipam::effect::StoreRing{ring});
     model.allocator.ring = ring;
   }
@@ -89,7 +89,7 @@ History record(const std::string& path) {
   SeededRng rng(11);
   for (int life = 0; life < 3; ++life) {
     auto store = opened(path);
-    for (int i = 0; i < 8; ++i) {
+    for (int i = 0; i < 4; ++i) {
       Model next = history.models.back();
       std::vector<peer::StoreOp> ops = random_change(next, rng);
       history.begun.push_back(vfs.ops().size());
