@@ -103,7 +103,7 @@ def _iperf(pods, seconds, *arguments):
                             *arguments)
     for _ in range(IPERF_TRIES):
         answer = json.loads(subprocess.run(command, capture_output=True, text=True).stdout)
-        if "busy" not in answer.get("error", ""):
+        if not any(word in answer.get("error", "") for word in ("busy", "reset")):
             break
         time.sleep(0.5)  # the server has not seen yet that the last test is over
     if "error" in answer:

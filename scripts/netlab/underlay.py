@@ -45,8 +45,13 @@ def lose(switch, hosts, percent):
                                 "gso", "off", "tx-udp-segmentation", "off"))
         netns.sh(*netns.command(ns, "ethtool", "-K", "eth0", "tso", "off", "tx-udp-segmentation",
                                 "off", "gro", "on"))
-        netns.sh(*netns.command(switch, "tc", "qdisc", "add", "dev", f"h{number}", "root", "netem",
-                                "limit", "100000", "loss", f"{percent}%"))
+    netns.sh(*netns.command(switch, "nft", "-f", "-"), stdin=f"""table bridge lab_loss {{
+  chain crossing {{
+    type filter hook forward priority 0
+    numgen random mod 100000 < {round(percent * 1000)} drop
+  }}
+}}
+""")
 
 
 def neighbours(topology, number, count):
