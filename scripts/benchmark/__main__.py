@@ -78,7 +78,7 @@ def main():
     parser.add_argument("-t", "--seconds", type=int, default=5, help="per measurement (5)")
     parser.add_argument("-r", "--rounds", type=int, default=3, help="rounds (3)")
     parser.add_argument("--loss", type=float, action="append", default=[], metavar="PERCENT",
-                        help="measure TCP over a wire that loses packets too, e.g. 0.1 (repeatable)")
+                        help="TCP over a wire that loses packets, too, e.g. 0.1 (repeatable)")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
     parser.add_argument("--idle-seconds", type=int, default=30, help="of watching (30)")
     parser.add_argument("what", nargs="*", help=f"all unless named: {' '.join(known)}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Other overlays in user space, from Debian's packages, each between the same two hosts and pods."""
+"""Other overlays in user space, from Debian's packages, between the same two hosts and pods."""
 import contextlib
 import os
 import subprocess
@@ -161,13 +161,15 @@ def wireguard_go(bare):
         keys = {}
         for n in daemons.hosts:
             secret = netns.sh("wg", "genkey")
-            keys[n] = daemons.write(f"wg{n}", secret), netns.sh("wg", "pubkey", stdin=secret).strip()
+            public = netns.sh("wg", "pubkey", stdin=secret).strip()
+            keys[n] = daemons.write(f"wg{n}", secret), public
             daemons.start(n, "env", "WG_PROCESS_FOREGROUND=1", "wireguard-go", "-f", DEVICE,
                           own_run=True)
         for n, ns in daemons.hosts.items():
             _wait_device(ns)
             netns.sh("unshare", "-m", "sh", "-c",
-                     f"mount --bind {daemons.folder}/run{n} /var/run/wireguard && exec \"$@\"", "sh",
+                     f"mount --bind {daemons.folder}/run{n} /var/run/wireguard && exec \"$@\"",
+                     "sh",
                      *netns.command(ns, "wg", "set", DEVICE, "listen-port", "51820",
                                     "private-key", keys[n][0], "peer", keys[3 - n][1],
                                     "allowed-ips", "0.0.0.0/0", "endpoint",

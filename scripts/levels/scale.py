@@ -15,10 +15,11 @@ CONNECTION_BYTES = 46
 
 HEAD = """# Scale
 
-What meshes of several sizes cost, measured by `scripts/sim --table`: whole peers (mesh and allocator,
-unchanged) under virtual time, latency 2 to 20 ms, three seeds that all others have as targets. Bytes are
-those of the TCP streams, per peer. CPU is of the whole scenario, divided by the peers; memory is the
-resident size of the process, its share of the simulator included, divided by the peers.
+What meshes of several sizes cost, measured by `scripts/sim --table`: whole peers (mesh and
+allocator, unchanged) under virtual time, latency 2 to 20 ms, three seeds that all others have as
+targets. Bytes are those of the TCP streams, per peer. CPU is of the whole scenario, divided by the
+peers; memory is the resident size of the process, its share of the simulator included, divided by
+the peers.
 
 """
 

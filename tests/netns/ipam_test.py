@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Addresses when things went wrong: leaks are found and mended, a damaged state file is set aside, a
-host without its state is a new peer whose containers keep their addresses, and a host that Weave
+"""Addresses when things went wrong: leaks are found and mended, a damaged state file is set aside,
+a host without its state is a new peer whose containers keep their addresses, and a host that Weave
 served goes on under Weave's name."""
 import glob
 import json

@@ -75,7 +75,8 @@ def chosen():
         check("pods reach each other", ping("p1", pod_address("p2")) == 100)
         moving = Transfer("p1", "p2", 100_000_000)
         check("a transfer arrives unharmed", moving.finish(60), moving.text)
-        both = [Transfer("p1", "p2", 30_000_000, 2, 9001), Transfer("p2", "p1", 30_000_000, 3, 9002)]
+        both = [Transfer("p1", "p2", 30_000_000, 2, 9001),
+                Transfer("p2", "p1", 30_000_000, 3, 9002)]
         check("both ways at once", all(t.finish(60) for t in both), both[0].text)
         for offloads in ("on", "off"):
             # The host's end then completes and cuts what it hands to the pod.
@@ -113,7 +114,8 @@ def gives_way():
             wait_for(f"{flag} at one host: pods reach each other", 20,
                      lambda: ping("p1", pod_address("p2"), 1) == 100)
             moving = Transfer("p2", "p1", 10_000_000, 5, port)
-            check(f"{flag} at one host: a transfer arrives unharmed", moving.finish(60), moving.text)
+            good = moving.finish(60)
+            check(f"{flag} at one host: a transfer arrives unharmed", good, moving.text)
             ports = netns.sh("ip", "-n", f"{PREFIX}h2", "-o", "link", "show", "master", "weave")
             check(f"{flag}: one capture port", len(re.findall("vethwe-(tap|bridge)", ports)) == 1)
 

@@ -36,7 +36,7 @@ struct TunnelSpec {
   PeerName peer;
   std::uint32_t index = 0;       // chosen by us, random: what the peer writes in datagrams to us
   std::uint32_t peer_index = 0;  // chosen by the peer: what we write
-  Endpoint remote;  // port 0: not known yet, nothing can be sent
+  Endpoint remote;               // port 0: not known yet, nothing can be sent
   Ipv4Addr local;
   int path_mtu = 1500;  // the largest outer IP packet, in bytes
   // A tunnel that is encrypted never sends nor takes a plain datagram, keys or no keys.

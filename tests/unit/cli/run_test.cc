@@ -149,7 +149,8 @@ TEST_CASE("cli ipam check: what is wrong, a line each; exit code 3 unless all is
   CHECK(good.code == 0);
   CHECK(good.out == "2 addresses held, 2 alive on the bridge: all is well\n");
   const char* finding = R"({"clean": %, "complete": true, "held": 2, "living": 1, "findings": [
-    {"fault": "leaked", "ident": "c", "address": "10.32.0.1/12", "text": "c is gone", "fixed": %}]})";
+    {"fault": "leaked", "ident": "c", "address": "10.32.0.1/12", "text": "c is gone",
+     "fixed": %}]})";
   auto with = [&](const std::string& mended) {
     std::string body = finding;
     for (auto at = body.find('%'); at != std::string::npos; at = body.find('%'))
