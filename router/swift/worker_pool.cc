@@ -64,7 +64,7 @@ void WorkerPool::note(Member& member, bool queued) {
   member.woken = false;
 }
 
-void WorkerPool::apply(std::shared_ptr<const Spec> spec) {
+void WorkerPool::apply(const std::shared_ptr<const Spec>& spec) {
   for (Member& member : members_) {
     member.link->specs().post(spec);
     member.woken = false;

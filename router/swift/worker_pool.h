@@ -32,7 +32,7 @@ class WorkerPool {
   const std::vector<std::uint16_t>& ports() const { return ports_; }
 
   // Orders. What finds a full queue is dropped and counted. wake() ends a series of them.
-  void apply(std::shared_ptr<const Spec> spec);
+  void apply(const std::shared_ptr<const Spec>& spec);
   void learn(const Learnt& learnt);
   void forget(PeerName peer);
   // By the worker that the frame's MAC addresses choose, so that a flow keeps its order.

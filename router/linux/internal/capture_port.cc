@@ -99,15 +99,9 @@ Result<> remove_tap(Netlink& nl) {
 }  // namespace
 
 Result<> settle_capture_port(Netlink& nl, CapturePort port, const Link& bridge) {
-  switch (port) {
-    case CapturePort::tap:
-      if (auto done = unplug_pair(nl, bridge.index); !done) return done;
-      return settle_tap(nl, bridge);
-    case CapturePort::pair:
-      if (auto done = remove_tap(nl); !done) return done;
-      return settle_pair(nl, bridge);
-  }
-  return {};
+  const bool tap = port == CapturePort::tap;
+  if (auto done = tap ? unplug_pair(nl, bridge.index) : remove_tap(nl); !done) return done;
+  return tap ? settle_tap(nl, bridge) : settle_pair(nl, bridge);
 }
 
 }  // namespace weft::linux_net
