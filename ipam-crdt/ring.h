@@ -53,6 +53,11 @@ struct MergeOutcome {
   std::optional<Ipv4Addr> tied;  // refused: this entry of ours has an equal-version rival
 };
 
+struct FreeSettled {
+  bool lowered = false;  // a count of somebody else's
+  bool raised = false;   // a version of ours
+};
+
 struct RangeOwner {
   IpRange range;
   std::size_t entry = 0;  // index into entries
@@ -82,6 +87,10 @@ class Ring {
   void grant(IpRange range, PeerName to);
   // Takes what is newer in a peer's copy, and never gives away an address that is in use.
   MergeOutcome merge(const RingData& theirs, const IntervalSet& used);
+  // After a merge, in which Weave leaves it open for ever: one version of an entry with two free
+  // counts, because its owner has run from an older disk, or somebody uses its name. The owner
+  // ends that with a higher version; until then, or if it is gone, the lower count holds.
+  FreeSettled settle_free(const RingData& theirs);
   // All that was `from`'s becomes `to`'s, with versions that beat what `from` may still send.
   std::vector<IpRange> transfer(PeerName from, PeerName to);
   // Sets our entries' free counts to what is so; whether any changed (and its version with it).

@@ -117,7 +117,7 @@ class Merge {
   bool decide() {
     RingEntry& mine = mine_[i_];
     const RingEntry& theirs = theirs_.entries[j_];
-    if (mine.version == theirs.version) return mine.peer == theirs.peer ? agree() : break_tie();
+    if (mine.version == theirs.version) return mine.peer == theirs.peer ? keep() : break_tie();
     if (mine.version > theirs.version) return keep();
     if (mine.peer != ring_.self()) return yield();
     if (theirs.peer == ring_.self()) return lift();
@@ -131,17 +131,6 @@ class Merge {
     take_mine();
     ++j_;
     return true;
-  }
-
-  // One version with two free counts: its owner has run from an older disk, or a host uses its
-  // name. The owner ends that with a higher version; until then, or if it is gone, less counts.
-  bool agree() {
-    const RingEntry& mine = mine_[i_];
-    std::uint32_t free = theirs_.entries[j_].free;
-    if (mine.free == free) return keep();
-    if (mine.peer != ring_.self()) return mine.free < free ? keep() : yield();
-    previous_ = mine.peer;
-    return lift();
   }
 
   bool yield() {
@@ -240,6 +229,26 @@ class Merge {
 
 MergeOutcome Ring::merge(const RingData& theirs, const IntervalSet& used) {
   return Merge(*this, theirs, used).run();
+}
+
+FreeSettled Ring::settle_free(const RingData& theirs) {
+  FreeSettled settled;
+  auto other = theirs.entries.begin();
+  for (RingEntry& mine : data_.entries) {
+    while (other != theirs.entries.end() && other->token < mine.token)
+      ++other;
+    if (other == theirs.entries.end()) break;
+    const bool is_same = other->token == mine.token && other->version == mine.version &&
+                         other->peer == mine.peer && other->free != mine.free;
+    if (!is_same) continue;
+    if (mine.peer == self()) {
+      settled.raised = reassert(mine.token) || settled.raised;
+    } else if (other->free < mine.free) {
+      mine.free = other->free;
+      settled.lowered = true;
+    }
+  }
+  return settled;
 }
 
 }  // namespace weft::ipam

@@ -72,7 +72,8 @@ Result<> Allocator::Core::update_ring(const RingData& theirs) {
   MergeOutcome merged =
       restored_.empty() ? ring_.merge(theirs, space_.used())
                         : ring_.merge(theirs, IntervalSet(difference(space_.used(), restored_)));
-  if (merged.touched) ring_stored_ = false;
+  const FreeSettled settled = merged.error ? FreeSettled{} : ring_.settle_free(theirs);
+  if (merged.touched || settled.raised) ring_stored_ = false;
   if (merged.error) {
     if (merged.tied && ring_.reassert(*merged.tied)) {
       // Ours is in use and theirs may not be: with a higher version of ours they can yield.
@@ -85,7 +86,7 @@ Result<> Allocator::Core::update_ring(const RingData& theirs) {
   }
   seed_conflicts_.erase(theirs.holder);
   if (!first_heard_ && !theirs.entries.empty()) first_heard_ = now_;
-  if (!merged.updated) return {};
+  if (!merged.updated && !settled.lowered) return {};
   prune_nicknames();
   ring_changed();
   return {};

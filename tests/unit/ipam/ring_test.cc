@@ -96,12 +96,13 @@ void merge(Node& into, const Ring& from) {
   into.follow();
 }
 
-// Rings as third parties see them, who own nothing: the merge alone, without bookkeeping.
+// Rings as third parties see them, who own nothing: without bookkeeping.
 Ring merged(const Ring& a, const Ring& b) {
   Ring out = a;
   MergeOutcome outcome = out.merge(b.data(), IntervalSet());
   CAPTURE(outcome.why);
   REQUIRE_FALSE(outcome.error.has_value());
+  out.settle_free(b.data());
   return out;
 }
 
@@ -173,8 +174,8 @@ TEST_CASE("ring: merge: free counts that differ at one version end with what the
   Ring third = ring_of(peer(3), {{at(0), peer(1), 3, 15}});
   CHECK(merged(other, third).entries() == merged(third, other).entries());
   CHECK(merged(other, third).entries()[0].free == 15);
-  MergeOutcome outcome = owner.merge(other.data(), IntervalSet());
-  CHECK(outcome.touched);
+  CHECK_FALSE(owner.merge(other.data(), IntervalSet()).touched);
+  CHECK(owner.settle_free(other.data()).raised);
   CHECK(owner.entries() == std::vector<RingEntry>{{at(0), peer(1), 4, 10}});
   CHECK(merged(other, owner).entries() == owner.entries());
 }
