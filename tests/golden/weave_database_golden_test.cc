@@ -48,7 +48,7 @@ TEST_CASE("golden: weave database: name, ring, addresses and targets of two host
     REQUIRE(ring.has_value());
     CHECK(ring->holder == db->name);
     CHECK(ring->universe == Cidr::parse("10.32.0.0/12")->range());
-    CHECK(ring->seeds.size() == 3);
+    CHECK(ring->seeds.size() == 2);  // the third came when two had agreed
     CHECK(db->owned.contains("weave:expose"));
     CHECK(db->owned.size() == 2);
   }
