@@ -16,8 +16,8 @@ namespace weft {
 namespace {
 
 bool mutant(std::string_view name) {
-  static const char* const chosen = std::getenv("WEFT_MUTANT");
-  return chosen != nullptr && name == chosen;
+  static const char* const kChosen = std::getenv("WEFT_MUTANT");
+  return kChosen != nullptr && name == kChosen;
 }
 
 // A copy of the ring with entries that are not as its owner made them.

@@ -154,9 +154,9 @@ void Network::deliver(const PipePtr& pipe, int towards, const Segment& segment) 
 }
 
 void Network::reset(const PipePtr& pipe, int which) {
-  if (pipe->open[which])
-    post(pipe, which, {.bytes = {}, .end_of_stream = "Connection reset by peer"},
-         timeline_.now() + latency());
+  if (!pipe->open[which]) return;
+  post(pipe, which, {.bytes = {}, .end_of_stream = "Connection reset by peer"},
+       timeline_.now() + latency());
 }
 
 void Network::leave(const PipePtr& pipe, int which) {
