@@ -107,7 +107,7 @@ def half_open(host, address):
 def link_lines():
     """The live connections of the victim with their ports: a new connection shows as another."""
     lines = status("h1", "connections").splitlines()
-    return sorted(re.sub(r"\s+", " ", line) for line in lines
+    return sorted(re.sub(r"\s+", " ", line.split("key-age=")[0]).strip() for line in lines
                   if "established" in line and "(h2)" in line)
 
 
