@@ -12,9 +12,9 @@ from .tally import ROOT, Outcome
 
 TIMEOUT_SECONDS = 600
 # Most of them wait most of the time; these measure, and run by themselves.
-ALONE = ("pods", "reference")
+ALONE = ("pods", "reference", "swift")
 AT_ONCE = 2
-LONG = ("swift", "relay", "paths")  # begun first, so that none is left to run alone
+LONG = ("relay", "paths")  # begun first, so that none is left to run alone
 MARK = re.compile(r"^(PASS|FAIL|SKIP): ", re.MULTILINE)
 
 
