@@ -57,7 +57,7 @@ class Host:
 
     def running(self):
         pid = self.record.get("weaver")  # perhaps another's by now: pids come round again
-        return netns.alive(pid) and netns.lives_in(pid, self.ns)
+        return netns.alive(pid) and netns.share_pids(pid, self.record["holder"])
 
     def start(self, binary, flags, peers, password_file):
         """Launches weaver with the lab's flags, save those that `flags` sets itself."""
