@@ -9,10 +9,10 @@ import subprocess
 import sys
 import time
 
-from . import builds, fuzz, namespaces, programs, sim, style
+from . import builds, deploy, fuzz, namespaces, programs, sim, style
 from .tally import ROOT, Outcome, Tally
 
-LEVELS = ("style", "unit", "golden", "sim", "fuzz", "netns")
+LEVELS = ("style", "unit", "golden", "sim", "fuzz", "deploy", "netns")
 PROGRAM_LEVELS = ("unit", "golden", "sim")
 
 
@@ -65,17 +65,24 @@ def run_fuzz(tally, seconds):
 SANITIZED_NETNS = ("cni_parallel", "garbage", "kill")
 
 
-def run_namespaces(tally, only_tests, sanitized_too):
-    """The libraries' own tests that need namespaces, then the whole product's."""
-    if not only_tests and build_or_count(tally, ["netns"], "asan", lambda: built(builds.ASAN)):
-        programs.run_suite(tally, builds.ASAN, "netns")
+def product(tally, level):
+    """Builds what users get. False, and one failure of the level, if it does not build."""
     start = time.monotonic()
     done = subprocess.run([f"{ROOT}/scripts/build"], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors="replace")
     if done.returncode != 0:
-        tally.add(Outcome("netns", "release", "build", failed=1, log=done.stdout))
-        return
+        tally.add(Outcome(level, "release", "build", failed=1, log=done.stdout))
+        return False
     print(f"{'build':7}{'release':14}{'':48}{time.monotonic() - start:7.1f} s", flush=True)
+    return True
+
+
+def run_namespaces(tally, only_tests, sanitized_too):
+    """The libraries' own tests that need namespaces, then the whole product's."""
+    if not only_tests and build_or_count(tally, ["netns"], "asan", lambda: built(builds.ASAN)):
+        programs.run_suite(tally, builds.ASAN, "netns")
+    if not product(tally, "netns"):
+        return
     namespaces.run(tally, "release", f"{ROOT}/build/bin", only_tests)
     if sanitized_too and build_or_count(tally, ["netns"], "asan", lambda: built(builds.ASAN)):
         os.environ["WEFT_TEST_SANITIZED"] = "1"  # memory bounds are not those of the product then
@@ -88,7 +95,7 @@ def main():
     parser.add_argument("--all", action="store_true", help="the whole matrix")
     parser.add_argument("--only", action="append", choices=LEVELS, metavar="LEVEL",
                         help=f"only this level, may be repeated: {' '.join(LEVELS)}")
-    parser.add_argument("tests", nargs="*", help="with --only netns: only these programs")
+    parser.add_argument("tests", nargs="*", help="with --only netns or deploy: only these")
     options = parser.parse_args()
     levels = options.only or LEVELS
     tally = Tally()
@@ -102,6 +109,8 @@ def main():
         run_sim(tally)
     if "fuzz" in levels:
         run_fuzz(tally, 60 if options.all else 5)
+    if "deploy" in levels and product(tally, "deploy"):
+        deploy.run(tally, f"{ROOT}/build/bin", options.tests)
     if "netns" in levels:
         run_namespaces(tally, options.tests, options.all)
     print(tally.closing_line())
