@@ -36,7 +36,8 @@ def ip(ns, *lines):
 
 
 def path(ns):
-    return f"{NETNS_DIR}/{ns}"
+    """Of a namespace's handle; one that is kept elsewhere is named by its path."""
+    return ns if ns.startswith("/") else f"{NETNS_DIR}/{ns}"
 
 
 def exists(ns):

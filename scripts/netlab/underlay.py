@@ -14,10 +14,20 @@ def build(switch, hosts):
     netns.add(switch)
     netns.ip(switch, "link add br0 type bridge", "link set br0 up")
     for number, ns in hosts.items():
-        netns.add(ns)
-        netns.ip(switch, f"link add h{number} mtu {MTU} type veth peer name eth0 netns {ns}",
-                 f"link set h{number} master br0 up")
-        _set_uplink(number, ns)
+        connect(switch, number, ns)
+
+
+def connect(switch, number, ns):
+    """One more host on the switch."""
+    netns.add(ns)
+    netns.ip(switch, f"link add h{number} mtu {MTU} type veth peer name eth0 netns {ns}",
+             f"link set h{number} master br0 up")
+    _set_uplink(number, ns)
+
+
+def disconnect(switch, number):
+    """Takes a host off the switch; its eth0 is gone with its end there."""
+    netns.sh("ip", "-n", switch, "link", "del", f"h{number}", check=False)
 
 
 def pair(hosts):
