@@ -133,10 +133,10 @@ class Cluster:
         with self._saved():
             self.node(name).power_off()
 
-    def boot(self, *names):
-        """Boots nodes that are off, side by side."""
+    def boot(self, *names, before_kubelet=None):
+        """Boots nodes that are off, side by side; before_kubelet(node) is done in between."""
         with self._saved():
-            each([self.node(name).boot for name in names])
+            each([lambda name=name: self.node(name).boot(before_kubelet) for name in names])
 
     def remove_node(self, name):
         """A node is gone for good: first its machine, then what the cluster knows of it."""

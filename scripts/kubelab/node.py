@@ -43,7 +43,7 @@ class Node(machine.Machine):
         self.authority = authority
         self.server = server
 
-    def boot(self):
+    def boot(self, before_kubelet=None):
         """Machine, container runtime, kubelet and kube-proxy; what an earlier boot left in /etc,
         /opt and /var/lib is there again."""
         self._issue()
@@ -52,6 +52,8 @@ class Node(machine.Machine):
         netns.ip(self.ns, f"route add default via {self.record['gateway']}")
         self._prepare()
         self._start_containerd()
+        if before_kubelet:
+            before_kubelet(self)
         self.start_kubelet()
         self.start_proxy()
 
