@@ -2,6 +2,7 @@
 """A real Kubernetes cluster on this machine, as network namespaces: a control plane and N nodes.
 
   cluster up [--nodes N]            builds what it needs (once), boots, waits for the nodes
+  cluster install                   builds Weft's image, loads it into the nodes, applies its file
   cluster image ARCHIVE             loads a container image into every node
   cluster kubectl ARGS…             as the cluster's administrator
   cluster node k1 CMD…              a command on a node, for example: cluster node k1 ip link
@@ -22,7 +23,7 @@ import sys
 from netlab import netns
 
 from . import cluster as cluster_of
-from . import testing
+from . import testing, weft
 
 
 def parse(argv):
@@ -40,7 +41,7 @@ def parse(argv):
         commands.add_parser(name).add_argument("name")
     commands.add_parser("api").add_argument("verb", choices=("stop", "start"))
     commands.add_parser("test").add_argument("names", nargs="*", metavar="NAME")
-    for name in ("add", "status", "down"):
+    for name in ("install", "add", "status", "down"):
         commands.add_parser(name)
     return parser.parse_args(argv)
 
@@ -74,7 +75,7 @@ def act(cluster, options):
         return testing.run(cluster, options.names)
     else:
         {"image": lambda: cluster.import_image(options.archive),
-         "add": lambda: print(*cluster.add_nodes(1)), "remove": lambda: cluster.remove_node(name),
+         "install": lambda: weft.install(cluster), "add": lambda: print(*cluster.add_nodes(1)), "remove": lambda: cluster.remove_node(name),
          "off": lambda: cluster.power_off(name), "on": lambda: cluster.boot(name),
          "status": lambda: show_status(cluster), "down": cluster.down}[options.command]()
     return 0

@@ -5,6 +5,7 @@ A kubelet that starts learns of its pods from the API server alone, so there are
 server is stopped and every container killed beneath kubelets that live; and all nodes are booted
 with the API server reachable for kubelet and hidden from Weft (the service's address is dropped)."""
 import contextlib
+import re
 
 from harness import (SPACE, WEB_PORT, all_ready, api, cluster, ensure_installed, fetch, main, status,
                      start_web, wait_for, web_pods)
@@ -52,8 +53,9 @@ def test_containers_killed():
 def sandbox_of(node, pod):
     """The id of the pod's newest sandbox that runs."""
     info = node.sandbox(SPACE, pod)
-    running = node.ctr("tasks", "ls")
-    return info["ID"] if info and f"{info['ID']} " in running else None
+    if info and re.search(rf"^{info['ID']} +\d+ +RUNNING", node.ctr("tasks", "ls"), re.MULTILINE):
+        return info["ID"]
+    return None
 
 
 def address_in(node, pod):

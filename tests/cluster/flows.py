@@ -124,6 +124,7 @@ class Churn:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self):
+        self.began = time.monotonic()
         self._thread.start()
         return self
 
@@ -138,10 +139,9 @@ class Churn:
         self.nodes.remove(node)
 
     def _run(self):
-        start = time.monotonic()
         while not self._stop.is_set():
             try:
-                while self.started < (time.monotonic() - start) / self._period and self.nodes:
+                while self.started < (time.monotonic() - self.began) / self._period:
                     self._start_one()
                 self._look()
             except (OSError, harness.api_of.ApiError, netns.LabError) as error:

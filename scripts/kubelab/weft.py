@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Weft on the cluster, as a user installs it: its image in every node, its one file applied."""
+import os
+import subprocess
+
+from . import cluster as cluster_of
+
+DEPLOY = f"{cluster_of.ROOT}/scripts/deploy"
+MANIFEST = f"{DEPLOY}/kubernetes/weave-daemonset-k8s.yaml"
+
+
+def image(cluster):
+    """The archive of the image: $WEFT_CLUSTER_IMAGE, or built from this tree."""
+    if cluster.settings.image:
+        return os.path.abspath(cluster.settings.image)
+    archive = f"{cluster.settings.folder}/weave-kube.tar"
+    subprocess.run([f"{DEPLOY}/image/build", "--archive", archive], check=True)
+    return archive
+
+
+def apply(cluster):
+    cluster.kubectl("apply", "-f", MANIFEST)
+
+
+def install(cluster):
+    cluster.import_image(image(cluster))
+    apply(cluster)
+
+
+def uninstall(cluster):
+    cluster.kubectl("delete", "--ignore-not-found", "-f", MANIFEST)
+
+
+def installed(cluster):
+    return bool(cluster.kubectl("get", "ds", "-n", "kube-system", "--ignore-not-found", "-o", "name",
+                                "weave-net").strip())
