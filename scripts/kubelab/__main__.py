@@ -9,7 +9,7 @@
   cluster add | remove k3           one node more; one less, for good
   cluster off k3 | cluster on k3    pulls the plug of a node; boots it again
   cluster api stop | start          the API server alone
-  cluster test [NAME…]              the programs of tests/cluster, on this cluster or one of their own
+  cluster test [NAME…]              the programs of tests/cluster, on this cluster or their own
   cluster status | cluster down
 
 Node kN has the address 10.99.0.N, the control plane 10.99.0.250. All but the built programs is
@@ -75,7 +75,8 @@ def act(cluster, options):
         return testing.run(cluster, options.names)
     else:
         {"image": lambda: cluster.import_image(options.archive),
-         "install": lambda: weft.install(cluster), "add": lambda: print(*cluster.add_nodes(1)), "remove": lambda: cluster.remove_node(name),
+         "install": lambda: weft.install(cluster),
+         "add": lambda: print(*cluster.add_nodes(1)), "remove": lambda: cluster.remove_node(name),
          "off": lambda: cluster.power_off(name), "on": lambda: cluster.boot(name),
          "status": lambda: show_status(cluster), "down": cluster.down}[options.command]()
     return 0

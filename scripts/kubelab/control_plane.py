@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The machine of the control plane: etcd, kube-apiserver, kube-controller-manager, kube-scheduler."""
+"""The control plane's machine: etcd, kube-apiserver, kube-controller-manager, kube-scheduler."""
 import ssl
 import urllib.error
 import urllib.request

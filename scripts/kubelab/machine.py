@@ -11,8 +11,9 @@ import time
 from netlab import netns, underlay
 
 # Kubelet and kube-proxy write these for the whole kernel; they get copies to write to.
-KERNEL_SETTINGS = ("vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops",
-                   "kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes")
+KERNEL_SETTINGS = (
+    "vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops",
+    "kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes")
 
 # The mounts are shared in the end, as systemd has them: volumes of containers need that.
 INIT = """\

@@ -115,7 +115,8 @@ class Node(machine.Machine):
             f"{self.binaries}/kubelet", "--v=1", f"--config={self.folder}/kubelet.json",
             f"--kubeconfig={pki.folder}/kubelet-{self.name}.kubeconfig",
             f"--hostname-override={self.name}", f"--node-ip={self.address}",
-            "--container-runtime=remote", f"--container-runtime-endpoint=unix://{CONTAINERD_SOCKET}",
+            "--container-runtime=remote",
+            f"--container-runtime-endpoint=unix://{CONTAINERD_SOCKET}",
             "--root-dir=/var/lib/kubelet", "--cert-dir=/var/lib/kubelet/pki",
             "--volume-plugin-dir=/var/lib/kubelet/volumeplugins",
             "--runtime-request-timeout=1m"])

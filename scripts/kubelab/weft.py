@@ -32,5 +32,6 @@ def uninstall(cluster):
 
 
 def installed(cluster):
-    return bool(cluster.kubectl("get", "ds", "-n", "kube-system", "--ignore-not-found", "-o", "name",
-                                "weave-net").strip())
+    found = cluster.kubectl("get", "ds", "weave-net", "-n", "kube-system", "--ignore-not-found",
+                            "-o", "name")
+    return bool(found.strip())

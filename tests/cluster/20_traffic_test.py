@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pods of all nodes reach each other by pod address, ClusterIP and NodePort; the wire sees cipher."""
+"""Pods of all nodes reach each other by address, ClusterIP and NodePort; the wire sees cipher."""
 import os
 import tempfile
 
@@ -76,7 +76,7 @@ def test_node_port():
     port = service("web-node")["ports"][0]["nodePort"]
     outside = cluster().control_plane()
     for node in cluster().nodes():
-        check_spread(f"from outside the cluster, pods of all nodes answer on {node.name}'s NodePort",
+        check_spread(f"from outside, pods of all nodes answer on {node.name}'s NodePort",
                      outside.ns, node.address, port, pods, lambda seen, asked: True)
     source = next(iter(pods.values()))
     for node in cluster().nodes():

@@ -3,12 +3,12 @@
 
 A kubelet that starts learns of its pods from the API server alone, so there are two tests: the API
 server is stopped and every container killed beneath kubelets that live; and all nodes are booted
-with the API server reachable for kubelet and hidden from Weft (the service's address is dropped)."""
+with the API server in reach of kubelet and hidden from Weft (the service's address is dropped)."""
 import contextlib
 import re
 
-from harness import (SPACE, WEB_PORT, all_ready, api, cluster, ensure_installed, fetch, main, status,
-                     start_web, wait_for, web_pods)
+from harness import (SPACE, WEB_PORT, all_ready, api, cluster, ensure_installed, fetch, main,
+                     start_web, status, wait_for, web_pods)
 from kubelab.control_plane import SERVICE_ADDRESS
 from netlab import netns
 
@@ -53,9 +53,9 @@ def test_containers_killed():
 def sandbox_of(node, pod):
     """The id of the pod's newest sandbox that runs."""
     info = node.sandbox(SPACE, pod)
-    if info and re.search(rf"^{info['ID']} +\d+ +RUNNING", node.ctr("tasks", "ls"), re.MULTILINE):
-        return info["ID"]
-    return None
+    name = info["ID"] if info else "-"
+    running = re.search(rf"^{name} +\d+ +RUNNING", node.ctr("tasks", "ls"), re.MULTILINE)
+    return name if running else None
 
 
 def address_in(node, pod):
