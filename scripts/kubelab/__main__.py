@@ -10,6 +10,7 @@
   cluster off k3 | cluster on k3    pulls the plug of a node; boots it again
   cluster api stop | start          the API server alone
   cluster test [NAME…]              the programs of tests/cluster, on this cluster or their own
+  cluster e2e [FOCUS]               Kubernetes' own tests of pod networks and services
   cluster status | cluster down
 
 Node kN has the address 10.99.0.N, the control plane 10.99.0.250. All but the built programs is
@@ -23,7 +24,7 @@ import sys
 from netlab import netns
 
 from . import cluster as cluster_of
-from . import testing, weft
+from . import e2e, testing, weft
 
 
 def parse(argv):
@@ -41,6 +42,7 @@ def parse(argv):
         commands.add_parser(name).add_argument("name")
     commands.add_parser("api").add_argument("verb", choices=("stop", "start"))
     commands.add_parser("test").add_argument("names", nargs="*", metavar="NAME")
+    commands.add_parser("e2e").add_argument("focus", nargs="?")
     for name in ("install", "add", "status", "down"):
         commands.add_parser(name)
     return parser.parse_args(argv)
@@ -73,6 +75,8 @@ def act(cluster, options):
         cluster.save()
     elif options.command == "test":
         return testing.run(cluster, options.names)
+    elif options.command == "e2e":
+        return e2e.run(cluster, options.focus)
     else:
         {"image": lambda: cluster.import_image(options.archive),
          "install": lambda: weft.install(cluster),

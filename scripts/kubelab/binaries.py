@@ -12,6 +12,8 @@ PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube
             "kubectl")
 GO = "/usr/lib/go-1.19/bin/go"
 PACKAGE = "k8s.io/kubernetes"
+BINDATA = ("conformance/testdata", "e2e/testing-manifests", "e2e_node/testing-manifests", "images",
+           "fixtures")
 SOURCES = """\
 deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] \
 http://deb.debian.org/debian bookworm main
@@ -68,10 +70,43 @@ def _build(cache, source, programs, folder):
     flags = ["-s", "-w"] + [f"-X {PACKAGE}/vendor/k8s.io/{package}.{name}={value}"
                             for package in ("component-base/version", "client-go/pkg/version")
                             for name, value in values.items()]
-    env = dict(os.environ, CGO_ENABLED="0", GO111MODULE="off", GOPATH=f"{cache}/gopath",
-               GOCACHE=f"{cache}/gocache", GOFLAGS=f"-p={os.cpu_count()}", HOME=cache)
-    subprocess.run(["nice", "-n", "10", GO, "build", "-ldflags", " ".join(flags), "-o",
-                    f"{cache}/new/", *(f"{PACKAGE}/cmd/{program}" for program in programs)],
-                   cwd=source, env=env, check=True)
+    _go(cache, source, "build", "-ldflags", " ".join(flags), "-o", f"{cache}/new/",
+        *(f"{PACKAGE}/cmd/{program}" for program in programs))
     for program in programs:
         os.replace(f"{cache}/new/{program}", f"{folder}/{program}")
+
+
+def _go(cache, source, *arguments):
+    env = dict(os.environ, CGO_ENABLED="0", GO111MODULE="off", GOPATH=f"{cache}/gopath",
+               GOCACHE=f"{cache}/gocache", GOFLAGS=f"-p={os.cpu_count()}", HOME=cache)
+    os.makedirs(f"{cache}/new", exist_ok=True)
+    subprocess.run(["nice", "-n", "10", GO, *arguments], cwd=source, env=env, check=True)
+
+
+def make_e2e(cache):
+    """Builds the end-to-end tests and the server that they talk to, if they are missing; the path
+    of the tests."""
+    folder = make(cache)
+    with open(f"{cache}/lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not all(os.path.exists(f"{folder}/{name}") for name in ("e2e.test", "agnhost")):
+            print(f"building e2e.test and agnhost into {folder}", flush=True)
+            _build_e2e(cache, _source(cache), folder)
+    return f"{folder}/e2e.test"
+
+
+def _build_e2e(cache, source, folder):
+    """The tests have their manifests compiled in, by a generator that is among the sources."""
+    new = f"{cache}/new"
+    _go(cache, source, "build", "-o", f"{new}/go-bindata",
+        f"{PACKAGE}/vendor/github.com/go-bindata/go-bindata/go-bindata")
+    subprocess.run([f"{new}/go-bindata", "-nometadata", "-o", "test/e2e/generated/bindata.go",
+                    "-pkg", "generated", "-ignore", r"\.(jpg|png|md)$", "-ignore",
+                    r"BUILD(\.bazel)?$", *(f"test/{part}/..." for part in BINDATA)],
+                   cwd=source, check=True)
+    _go(cache, source, "build", "-ldflags", "-s -w", "-o", f"{new}/agnhost",
+        f"{PACKAGE}/test/images/agnhost")
+    _go(cache, source, "test", "-c", "-ldflags", "-s -w", "-o", f"{new}/e2e.test",
+        f"{PACKAGE}/test/e2e")
+    for name in ("agnhost", "e2e.test"):
+        os.replace(f"{new}/{name}", f"{folder}/{name}")

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import subprocess
 import tarfile
 
@@ -11,6 +12,9 @@ from netlab import netns
 
 PAUSE = "weft.test/pause:1"
 TOOLS = "weft.test/tools:1"
+# Under the names by which the end-to-end tests of Kubernetes 1.20 ask for them.
+E2E_PAUSE = "k8s.gcr.io/pause:3.2"
+E2E_AGNHOST = "k8s.gcr.io/e2e-test-images/agnhost:2.21"
 
 # Holds a pod's namespaces, reaps its orphans, ends when told to.
 PAUSE_SOURCE = """\
@@ -37,41 +41,63 @@ def make(cache):
     folder = f"{cache}/images"
     os.makedirs(folder, exist_ok=True)
     makers = {"pause": _pause, "tools": _tools}
-    for name, maker in makers.items():
-        if not os.path.exists(f"{folder}/{name}.tar"):
-            maker(folder, f"{folder}/{name}.tar")
-    return {name: f"{folder}/{name}.tar" for name in makers}
+    return {name: _cached(folder, name, maker) for name, maker in makers.items()}
+
+
+def _cached(folder, name, maker):
+    archive = f"{folder}/{name}.tar"
+    if not os.path.exists(archive):
+        maker(folder, archive)
+    return archive
 
 
 def _pause(folder, archive):
     netns.sh("gcc", "-O2", "-static", "-o", f"{folder}/pause", "-x", "c", "-", stdin=PAUSE_SOURCE)
-    write(archive, PAUSE, [(f"{folder}/pause", "pause")], [], ["/pause"])
+    write(archive, [PAUSE, E2E_PAUSE], [(f"{folder}/pause", "pause")], [], {"Cmd": ["/pause"]})
 
 
 def _tools(folder, archive):
-    """Debian's static busybox under all of its names. Taken out of its package without installing
-    it, since it would replace the machine's own busybox."""
+    write(archive, [TOOLS], *_busybox(folder), {"Cmd": ["/bin/sh"]})
+
+
+def _busybox(folder):
+    """Files and links: Debian's static busybox under all of its names. Taken out of its package
+    without installing it, since it would replace the machine's own busybox."""
     subprocess.run(["apt-get", "-qq", "download", "busybox-static"], cwd=folder, check=True)
     package = next(f for f in os.listdir(folder) if f.startswith("busybox-static_"))
     netns.sh("dpkg-deb", "-x", f"{folder}/{package}", f"{folder}/busybox-static")
     program = f"{folder}/busybox-static/bin/busybox"
     names = netns.sh(program, "--list").split()
     links = [(f"bin/{name}", "/bin/busybox") for name in names if name != "busybox"]
-    write(archive, TOOLS, [(program, "bin/busybox")], links, ["/bin/sh"])
+    return [(program, "bin/busybox")], links
 
 
-def write(archive, tag, files, links, entry):
+def make_e2e(cache):
+    """The image that Kubernetes' end-to-end tests of the network use, with what they call in it:
+    the test server itself, a shell, curl."""
+    return _cached(f"{cache}/images", "agnhost", _agnhost)
+
+
+def _agnhost(folder, archive):
+    files, links = _busybox(folder)
+    files += [(f"{folder}/../bin/agnhost", "agnhost"), ("/usr/bin/curl", "usr/bin/curl")]
+    libraries = re.findall(r"(/\S+) \(0x", netns.sh("ldd", "/usr/bin/curl"))
+    files += [(library, library.lstrip("/")) for library in libraries]
+    write(archive, [E2E_AGNHOST], files, links, {"Entrypoint": ["/agnhost"], "Cmd": ["pause"]})
+
+
+def write(archive, tags, files, links, run):
     """An image of one layer in the format of `docker save`. files: (source, name in the image);
-    links: (name, target)."""
+    links: (name, target); run: Entrypoint and Cmd as in an image's configuration."""
     layer = _layer(files, links)
     digest = hashlib.sha256(layer).hexdigest()
     config = json.dumps({
         "architecture": netns.sh("dpkg", "--print-architecture").strip(), "os": "linux",
-        "config": {"Cmd": entry, "Env": ["PATH=/bin"], "WorkingDir": "/"},
+        "config": {**run, "Env": ["PATH=/bin:/usr/bin:/"], "WorkingDir": "/"},
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
     }).encode()
     name = hashlib.sha256(config).hexdigest()
-    manifest = json.dumps([{"Config": f"{name}.json", "RepoTags": [tag],
+    manifest = json.dumps([{"Config": f"{name}.json", "RepoTags": tags,
                             "Layers": [f"{digest}.tar"]}]).encode()
     with tarfile.open(archive + ".new", "w") as tar:
         for member, content in ((f"{digest}.tar", layer), (f"{name}.json", config),
@@ -83,8 +109,11 @@ def write(archive, tag, files, links, entry):
 def _layer(files, links):
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        folders = {os.path.dirname(name) for _, name in files} - {""}
-        for folder in sorted(folders | {"tmp", "etc", "www"}):
+        folders = {"tmp", "etc", "www"}
+        for _, name in files:
+            while name := os.path.dirname(name):
+                folders.add(name)
+        for folder in sorted(folders):
             info = tarfile.TarInfo(folder)
             info.type, info.mode = tarfile.DIRTYPE, 0o1777 if folder == "tmp" else 0o755
             tar.addfile(info)

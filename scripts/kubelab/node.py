@@ -8,7 +8,7 @@ import signal
 
 from netlab import netns
 
-from . import images, machine
+from . import control_plane, images, machine
 
 POD_RANGE = "10.32.0.0/12"
 CNI_PLUGINS = ("loopback", "portmap", "bandwidth", "tuning", "bridge", "host-local", "ptp")
@@ -101,6 +101,7 @@ class Node(machine.Machine):
                              "nodefs.inodesFree": "0%", "imagefs.available": "0%"},
             "imageGCHighThresholdPercent": 100, "imageGCLowThresholdPercent": 99,
             "resolvConf": f"{self.folder}/resolv.conf", "clusterDomain": "cluster.local",
+            "clusterDNS": [control_plane.DNS_ADDRESS],
             "staticPodPath": f"{self.folder}/static-pods", "maxPods": 60,
             "nodeStatusUpdateFrequency": "5s", "serializeImagePulls": False,
             "kubeAPIQPS": 50, "kubeAPIBurst": 100, "registryPullQPS": 0,
