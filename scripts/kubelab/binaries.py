@@ -3,6 +3,7 @@
 import fcntl
 import glob
 import os
+import re
 import shutil
 import subprocess
 
@@ -10,8 +11,11 @@ from netlab import netns
 
 PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy",
             "kubectl")
-GO = "/usr/lib/go-1.19/bin/go"
+GO_BIN = "/usr/lib/go-1.19/bin"
 PACKAGE = "k8s.io/kubernetes"
+# Folders whose definitions the API server has no use for.
+NO_OPENAPI = re.compile(r"^vendor/k8s.io/(code-generator|sample-apiserver|kube-openapi|gengo)|"
+                        "/testdata")
 BINDATA = ("conformance/testdata", "e2e/testing-manifests", "e2e_node/testing-manifests", "images",
            "fixtures")
 SOURCES = """\
@@ -63,7 +67,27 @@ def version(source):
     return "v" + upstream.rsplit("really", 1)[-1]
 
 
+def _generate(cache, source):
+    """The API server's OpenAPI definitions, which are made from comments in the sources."""
+    package = "pkg/generated/openapi"
+    if os.path.exists(f"{source}/{package}/zz_generated.openapi.go"):
+        return
+    generator = f"{cache}/new/openapi-gen"
+    _go(cache, source, "build", "-o", generator,
+        f"{PACKAGE}/vendor/k8s.io/kube-openapi/cmd/openapi-gen")
+    files = netns.sh("grep", "-Rl", "--include=*.go", "--exclude=*.pb.go",
+                     r"^// *+k8s:openapi-gen=", *(f"{source}/{d}" for d in (
+                         "vendor/k8s.io", "pkg", "cmd"))).split()
+    folders = sorted({os.path.relpath(os.path.dirname(path), source) for path in files})
+    inputs = [f"{PACKAGE}/{folder}" for folder in folders if not NO_OPENAPI.search(folder)]
+    subprocess.run([generator, "--logtostderr", "-i", ",".join(inputs), "-p",
+                    f"{PACKAGE}/{package}", "-O", "zz_generated.openapi", "-h",
+                    "vendor/k8s.io/code-generator/hack/boilerplate.go.txt", "-r",
+                    f"{cache}/new/openapi.report"], cwd=source, env=_go_env(cache), check=True)
+
+
 def _build(cache, source, programs, folder):
+    _generate(cache, source)
     release = version(source)
     major, minor, _ = release.lstrip("v").split(".")
     values = {"gitVersion": release, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
@@ -77,10 +101,16 @@ def _build(cache, source, programs, folder):
 
 
 def _go(cache, source, *arguments):
-    env = dict(os.environ, CGO_ENABLED="0", GO111MODULE="off", GOPATH=f"{cache}/gopath",
-               GOCACHE=f"{cache}/gocache", GOFLAGS=f"-p={os.cpu_count()}", HOME=cache)
     os.makedirs(f"{cache}/new", exist_ok=True)
-    subprocess.run(["nice", "-n", "10", GO, *arguments], cwd=source, env=env, check=True)
+    subprocess.run(["nice", "-n", "10", "go", *arguments], cwd=source, env=_go_env(cache),
+                   check=True)
+
+
+def _go_env(cache):
+    """The old way of a GOPATH: the package's go.mod does not satisfy a Go of 2022."""
+    return dict(os.environ, CGO_ENABLED="0", GO111MODULE="off", GOPATH=f"{cache}/gopath",
+                GOCACHE=f"{cache}/gocache", GOFLAGS=f"-p={os.cpu_count()}", HOME=cache,
+                PATH=f"{GO_BIN}:{os.environ['PATH']}")
 
 
 def make_e2e(cache):
