@@ -13,9 +13,8 @@ def image(cluster):
     """The archive of the image: $WEFT_CLUSTER_IMAGE, or built from this tree."""
     if cluster.settings.image:
         return os.path.abspath(cluster.settings.image)
-    archive = f"{cluster.settings.folder}/weave-kube.tar"
-    subprocess.run([f"{DEPLOY}/image/build", "--archive", archive], check=True)
-    return archive
+    subprocess.run([f"{DEPLOY}/image"], check=True)
+    return f"{cluster_of.ROOT}/build/image/weave-kube.tar"
 
 
 def apply(cluster):
