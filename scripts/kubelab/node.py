@@ -49,7 +49,9 @@ class Node(machine.Machine):
         self._issue()
         self.power_on()
         # The way out of the underlay; a service's address needs a route before it is translated.
-        netns.ip(self.ns, f"route add default via {self.record['gateway']}")
+        # Kubelet asks the clouds' metadata server who it is; it shall not wait for an answer.
+        netns.ip(self.ns, f"route add default via {self.record['gateway']}",
+                 "route add unreachable 169.254.0.0/16")
         self._prepare()
         self._start_containerd()
         if before_kubelet:
