@@ -52,7 +52,9 @@ class Node(machine.Machine):
         # Kubelet asks the clouds' metadata server who it is; it shall not wait for an answer.
         netns.ip(self.ns, f"route add default via {self.record['gateway']}",
                  "route add unreachable 169.254.0.0/16")
-        self._prepare()
+        if not self.record.get("prepared"):
+            self._prepare()
+            self.record["prepared"] = True
         self._start_containerd()
         if before_kubelet:
             before_kubelet(self)
@@ -66,10 +68,14 @@ class Node(machine.Machine):
         self.authority.kubeconfig(user, self.server)
 
     def _prepare(self):
+        """Before its first boot: a machine with an identity, CNI plugins, and no network of its
+        own, whatever the real machine has."""
         with open(self.path("/etc/machine-id"), "w") as file:
-            file.write(self.record.setdefault("machine-id", secrets.token_hex(16)) + "\n")
-        os.makedirs(self.path("/etc/cni/net.d"), exist_ok=True)
-        os.makedirs(self.path("/opt/cni/bin"), exist_ok=True)
+            file.write(secrets.token_hex(16) + "\n")
+        for folder in ("/etc/cni", "/opt/cni"):
+            shutil.rmtree(self.path(folder), ignore_errors=True)
+        os.makedirs(self.path("/etc/cni/net.d"))
+        os.makedirs(self.path("/opt/cni/bin"))
         for plugin in CNI_PLUGINS:
             shutil.copy(f"/usr/lib/cni/{plugin}", self.path("/opt/cni/bin"))
         open(f"{self.folder}/resolv.conf", "w").close()
