@@ -119,7 +119,7 @@ echo
 echo "$REMOTE_ADDR $POD $NODE"
 END
 chmod 755 /www/cgi-bin/me
-exec httpd -f -p 8080 -h /www
+exec httpd -f -p 0.0.0.0:8080 -h /www
 """
 
 
