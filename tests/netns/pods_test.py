@@ -7,7 +7,7 @@ import tempfile
 import time
 
 from harness import (PREFIX, Transfer, capture, check, cpu_seconds, lab, main, netns, ping,
-                     pod_address, resident_mb, running, send_datagrams, state, status)
+                     pod_address, resident_mb, running, send_datagrams, state, status, wait_for)
 
 CANARY = b"weft-canary-5f2c17e09ab4-the-wire-must-not-show-this"
 MB = 1_000_000
@@ -72,6 +72,9 @@ def encrypted():
 
 def plain():
     with running("--hosts", "2", "--no-password"):
+        # "Ready" does not wait for links between hosts, and datagrams are not sent again.
+        wait_for("ping: without a password p1 reaches p2", 10,
+                 lambda: ping("p1", pod_address("p2"), count=1) > 0)
         arrived, shown, _ = canary_on_the_wire()
         check("canary: without a password arrives", arrived > 0, f"{arrived} datagrams")
         check("canary: without a password is on the underlay", shown)
