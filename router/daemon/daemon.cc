@@ -117,8 +117,11 @@ std::optional<Failure> Daemon::open_packets() {
   edges_ = std::move(std::get<PacketEdges>(opened));
   overlays_ = offered_overlays(options_, edges_);
   why_no_tap_ = edges_.why_no_tap;
-  dataplane_ = std::make_unique<dataplane::Dataplane>(
-      dataplane::Config{.name = identity_.name, .port = options_.port, .overlays = overlays_});
+  dataplane_ =
+      std::make_unique<dataplane::Dataplane>(dataplane::Config{.name = identity_.name,
+                                                               .port = options_.port,
+                                                               .overlays = overlays_,
+                                                               .traces = options_.packet_debug});
   const auto port = edges_.tap ? linux_net::CapturePort::tap : linux_net::CapturePort::pair;
   return network_.prepare(identity_.name, stored_.exposed, port);
 }
@@ -140,7 +143,8 @@ std::optional<Failure> Daemon::start_packets() {
   const auto workers = edges_.sockets.size();
   packets_->start_workers(
       {.us = identity_.name,
-       .ring_bytes = static_cast<std::size_t>(options_.capture_buffer_mb) * 1'000'000 / workers},
+       .ring_bytes = static_cast<std::size_t>(options_.capture_buffer_mb) * 1'000'000 / workers,
+       .traces = options_.packet_debug},
       std::move(*edges_.tap), std::move(edges_.sockets));
   // The workers take all frames, whether or not swift is among the overlays.
   dataplane_->enable_swift({.aeads = allowed_aeads(options_),

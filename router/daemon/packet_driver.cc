@@ -3,18 +3,12 @@
 
 #include "router/daemon/engine.h"
 #include "router/daemon/log.h"
-#include "router/packet/headers.h"
 
 namespace weft::daemon {
 namespace {
 
 // Frames taken from the bridge before the loop looks at anything else.
 constexpr std::size_t kFrameBatchMax = 256;
-std::string describe_frame(ByteView frame) {
-  if (frame.size() < packet::kEthernetHeaderSize) return "a frame without a header";
-  return packet::source_mac(frame).text() + " to " + packet::destination_mac(frame).text() + ", " +
-         std::to_string(frame.size()) + " bytes";
-}
 
 }  // namespace
 
@@ -114,9 +108,6 @@ void PacketDriver::debug(const dataplane::Output& out) const {
          .peer = {},
          .address = d.to.text(),
          .text = "send datagram, " + std::to_string(d.size) + (d.df ? " bytes, DF" : " bytes")});
-  }
-  for (const dataplane::InjectedFrame& f : out.frames) {
-    log(LogLevel::info, "packet", "inject " + describe_frame(out.bytes(f)));
   }
 }
 

@@ -100,6 +100,8 @@ struct Config {
   std::uint16_t port = 6783;  // UDP
   // "swift" only counts once there are workers for it; see enable_swift.
   std::vector<std::string> overlays{"sleeve"};
+  // Log every decision about a frame: slow, for --pkt-debug.
+  bool traces = false;
 };
 
 // The packet workers that swift can use.

@@ -27,7 +27,8 @@ void Dataplane::Core::on_captured(TimePoint now, ByteView frame, Output& out) {
     ++counters_.dropped_too_big;
     return;
   }
-  carry_out(now, forwarding_.on_captured(now, frame), {.frame = frame}, out);
+  carry_out(now, forwarding_.on_captured(now, frame), {.frame = frame, .origin = config_.name},
+            out);
   return_answer(now, out);
 }
 
@@ -77,16 +78,25 @@ void Dataplane::Core::on_frame(TimePoint now, Link& link, const sleeve::Frame& f
   if (verdict.learnt && swift_) {
     out.learnt.push_back({packet::source_mac(frame.bytes), frame.source});
   }
-  carry_out(now, verdict, {.frame = frame.bytes, .from = &link}, out);
+  carry_out(now, verdict, {.frame = frame.bytes, .origin = frame.source, .from = &link}, out);
   return_answer(now, out);
 }
 
 void Dataplane::Core::carry_out(TimePoint now, const overlay::Verdict& verdict,
                                 const Passing& passing, Output& out) {
+  if (config_.traces) trace(overlay::describe(passing.frame, passing.origin, verdict), out);
   if (verdict.drop != overlay::Drop::none) return on_drop(now, verdict, passing.frame, out);
   if (verdict.inject) inject(passing.frame, out);
   if (verdict.relay) relay(verdict, passing, out);
   if (verdict.flood) flood(now, verdict.source, passing, out);
+}
+
+void Dataplane::Core::trace(const overlay::Decision& decision, Output& out) {
+  out.log.push_back({.level = LogLevel::info,
+                     .component = "packet",
+                     .peer = {},
+                     .address = {},
+                     .text = overlay::text(decision)});
 }
 
 void Dataplane::Core::inject(ByteView frame, Output& out) {
@@ -199,7 +209,7 @@ void Dataplane::Core::return_answer(TimePoint now, Output& out) {
   const auto verdict = forwarding_.on_received(
       now, {.sender = answer_.source, .source = answer_.source, .destination = answer_.destination},
       answer_.frame.view());
-  carry_out(now, verdict, {.frame = answer_.frame.view()}, out);
+  carry_out(now, verdict, {.frame = answer_.frame.view(), .origin = answer_.source}, out);
   // The answer has no DF and fits any path: there is no answer to it.
   answer_pending_ = false;
 }

@@ -122,6 +122,9 @@ void Dataplane::Core::on_swift_event(TimePoint now, const swift::Event& event, O
   if (const auto* learnt = std::get_if<swift::Learnt>(&event)) {
     return on_learnt(now, *learnt, out);
   }
+  if (const auto* decision = std::get_if<overlay::Decision>(&event)) {
+    return trace(*decision, out);
+  }
   if (const auto* conflict = std::get_if<swift::MacConflict>(&event)) {
     return log_conflict(now, conflict->mac, conflict->peer, out);
   }

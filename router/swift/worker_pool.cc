@@ -47,6 +47,7 @@ WorkerPool::WorkerPool(const Config& config, linux_net::Tap tap, std::vector<Wor
                                     .stream = static_cast<std::uint8_t>(i),
                                     .workers = static_cast<std::uint8_t>(sockets.size()),
                                     .joins_udp = tap_.offloads().udp_segments,
+                                    .traces = config.traces,
                                     .counter_high = config.counter_high},
                       .tap_fd = tap_.fd(static_cast<int>(i)),
                       .sockets = std::move(sockets[i]),

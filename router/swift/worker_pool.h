@@ -19,6 +19,7 @@ class WorkerPool {
     // Of each worker's two queues, in bytes.
     std::size_t ring_bytes = std::size_t{1} << 20;
     std::uint64_t counter_high = std::uint64_t{1} << 30;
+    bool traces = false;  // every decision is an event
   };
   // Starts one worker for each queue of `tap` and each element of `sockets`.
   WorkerPool(const Config& config, linux_net::Tap tap, std::vector<WorkerSockets> sockets);

@@ -11,6 +11,7 @@
 
 #include "router/dataplane/dataplane.h"
 #include "router/overlay/control_wire.h"
+#include "router/overlay/decision.h"
 #include "router/overlay/forwarding.h"
 #include "router/overlay/log_limiter.h"
 #include "router/overlay/overlay_switch.h"
@@ -98,11 +99,13 @@ class Dataplane::Core {
   // A frame on its way: `from` is the link that brought it, null for captured and own frames.
   struct Passing {
     ByteView frame;
+    PeerName origin;  // whose bridge sent it
     const Link* from = nullptr;
   };
   void on_frame(TimePoint now, Link& link, const sleeve::Frame& frame, Output& out);
   void carry_out(TimePoint now, const overlay::Verdict& verdict, const Passing& passing,
                  Output& out);
+  static void trace(const overlay::Decision& decision, Output& out);
   void inject(ByteView frame, Output& out);
   void relay(const overlay::Verdict& verdict, const Passing& passing, Output& out);
   void flood(TimePoint now, PeerName origin, const Passing& passing, Output& out);

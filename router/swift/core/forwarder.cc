@@ -53,7 +53,7 @@ void Forwarder::Core::on_super_frame(TimePoint now, const VnetHeader& header, By
   const ByteView frame = room.subspan(kHeadroom);
   counters_.captured_bytes += frame.size();
   const auto verdict = forwarding_.on_captured(now, frame);
-  note(verdict, frame, out);
+  note(verdict, config_.us, frame, out);
   if (verdict.drop != overlay::Drop::none) return;
   const Passage passage{
       .source = verdict.source, .destination = verdict.destination, .flood = verdict.flood};
@@ -109,7 +109,9 @@ Segment Forwarder::Core::whole(ByteView frame, Output& out) {
   return {.room = room};
 }
 
-void Forwarder::Core::note(const overlay::Verdict& verdict, ByteView frame, Output& out) {
+void Forwarder::Core::note(const overlay::Verdict& verdict, PeerName from, ByteView frame,
+                           Output& out) {
+  if (config_.traces) out.events.emplace_back(overlay::describe(frame, from, verdict));
   if (verdict.learnt) {
     // A frame that was dropped as local has no source in its verdict; only captured ones can be.
     const bool ours = verdict.drop != overlay::Drop::none;

@@ -62,6 +62,8 @@ class Forwarder {
     std::uint8_t workers = 1;
     // The TAP device takes UDP super-frames.
     bool joins_udp = true;
+    // Report every decision as an event: slow, for --pkt-debug.
+    bool traces = false;
     // CounterHigh after that many datagrams under one key.
     std::uint64_t counter_high = std::uint64_t{1} << 30;
   };

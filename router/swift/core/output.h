@@ -14,6 +14,7 @@
 #include "base/ip.h"
 #include "base/mac.h"
 #include "base/peer_name.h"
+#include "router/overlay/decision.h"
 #include "router/swift/core/vnet_header.h"
 #include "router/swift/core/wire.h"
 
@@ -108,7 +109,8 @@ struct CounterHigh {  // so many datagrams that new keys are wanted; once per ep
   std::uint32_t epoch = 0;
 };
 using Event =
-    std::variant<Learnt, MacConflict, ProbeReceived, RemoteMoved, FirstOfEpoch, CounterHigh>;
+    std::variant<Learnt, MacConflict, ProbeReceived, RemoteMoved, FirstOfEpoch, CounterHigh,
+                 overlay::Decision>;  // decisions only if they are traced
 
 struct Output {
   Arena arena;

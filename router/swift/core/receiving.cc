@@ -153,7 +153,7 @@ void Forwarder::Core::on_frame(TimePoint now, const Channel& channel,
     return;
   }
   const auto verdict = forwarding_.on_received(now, names, frame);
-  note(verdict, frame, out);
+  note(verdict, names.source, frame, out);
   // Whatever was learnt may have moved the destination of the last one.
   last_ = {};
   if (verdict.drop != overlay::Drop::none) return;
@@ -166,7 +166,7 @@ void Forwarder::Core::on_frame(TimePoint now, const Channel& channel,
     carry(segment, passage, out);
   }
   if (verdict.inject) {
-    if (!verdict.flood) {
+    if (!verdict.flood && !config_.traces) {
       last_ = {
           .from = &channel, .source = names.source, .destination = names.destination, .now = now};
       std::memcpy(last_.macs.data(), frame.data(), last_.macs.size());

@@ -180,7 +180,7 @@ void Forwarder::Core::return_answer(TimePoint now, Output& out) {
   const auto verdict = forwarding_.on_received(
       now, {.sender = answer_.source, .source = answer_.source, .destination = answer_.destination},
       segment.frame());
-  note(verdict, segment.frame(), out);
+  note(verdict, answer_.source, segment.frame(), out);
   if (verdict.inject) inject(segment, out);
   if (!verdict.relay && !verdict.flood) return;
   const Passage passage{.source = verdict.source,

@@ -259,3 +259,17 @@ TEST_CASE("dataplane: hostile input: control messages of any bytes harm nobody")
   CHECK(pair.world.host(0).log.size() - before <= 2);
   CHECK(pair.world.plane(0).link_status(pair.link).established);
 }
+
+TEST_CASE("dataplane: tracing: every decision about a frame is a log line, and none otherwise") {
+  for (const bool traces : {false, true}) {
+    Pair pair(std::nullopt);
+    pair.world.traces = traces;
+    const auto traced = pair.world.add_host();
+    pair.world.plane(traced).on_routes({});
+    pair.world.capture(traced, opaque_frame(kBroadcast, mac(7), "x"));
+    std::size_t lines = 0;
+    for (const LogLine& line : pair.world.host(traced).log)
+      lines += line.component == "packet" && line.text.find(": flood") != std::string::npos;
+    CHECK(lines == (traces ? 1 : 0));
+  }
+}

@@ -59,6 +59,7 @@ class World {
   std::map<std::size_t, Endpoint> nat;
   std::function<bool(const Bytes&)> keep;  // false: the datagram is lost
   bool record = false;
+  bool traces = false;  // of hosts that are added later
   std::vector<Bytes> recorded;
   std::size_t datagrams_largest = 0;
 
@@ -71,7 +72,8 @@ class World {
     auto made = std::make_unique<Host>();
     made->name = peer_name(i + 1);
     made->address = {Ipv4Addr{0x0a630000U + static_cast<std::uint32_t>(i) + 1}, 6783};
-    made->plane = std::make_unique<dataplane::Dataplane>(dataplane::Config{.name = made->name});
+    made->plane = std::make_unique<dataplane::Dataplane>(
+        dataplane::Config{.name = made->name, .traces = traces});
     hosts_.push_back(std::move(made));
     return i;
   }

@@ -5,6 +5,7 @@
 
 #include "base/rng.h"
 #include "router/overlay/control_wire.h"
+#include "router/overlay/decision.h"
 #include "router/overlay/forwarding.h"
 #include "router/overlay/log_limiter.h"
 #include "router/overlay/overlay_switch.h"
@@ -225,6 +226,24 @@ TEST_CASE("overlay: forwarding: a verdict says when there is news of the frame's
   now += 2min;
   CHECK(f.on_captured(now, frame(mac(1), mac(1))).learnt);
   CHECK(f.on_received(now, {other, third, us}, frame(mac(1), mac(2))).learnt);
+}
+
+TEST_CASE("overlay: decision: says what frame it was and what becomes of it") {
+  const PeerName us = peer(1), other = peer(2);
+  Forwarding f(us);
+  const TimePoint now{1h};
+  const Bytes arp = frame(MacAddr{0xffffffffffff}, mac(1));
+  const auto flooded = text(describe(arp, us, f.on_captured(now, arp)));
+  CHECK(flooded.find(mac(1).text() + " to ff:ff:ff:ff:ff:ff, ") == 0);
+  CHECK(flooded.find("from " + us.text() + ": flood, learnt its source") != std::string::npos);
+  const Bytes reply = frame(mac(1), mac(2));
+  CHECK(text(describe(reply, other, f.on_received(now, {other, other, us}, reply)))
+            .ends_with(": inject, learnt its source"));
+  CHECK(text(describe(arp, us, f.on_captured(now, frame(mac(2), mac(1)))))
+            .ends_with(": relay to " + other.text()));
+  CHECK(text(describe(reply, us, f.on_captured(now, reply))).ends_with(other.text()));
+  CHECK(text(describe(Bytes(3), us, f.on_captured(now, Bytes(3)))).find("3 bytes") !=
+        std::string::npos);
 }
 
 TEST_CASE("overlay: log limiter: one line a minute that says how often") {

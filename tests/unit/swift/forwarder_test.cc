@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The whole way of frames through two and three forwarders, without a socket.
+#include <algorithm>
+
 #include <doctest/doctest.h>
 
 #include "tests/unit/swift/hosts.h"
@@ -267,4 +269,19 @@ TEST_CASE("swift: forwarder: a frame handed down by the control thread leaves by
 }
 
 }  // namespace
+
+TEST_CASE("swift: tracing: every decision of a worker is an event, and none otherwise") {
+  for (const bool traces : {false, true}) {
+    Host host(1, {.traces = traces});
+    host.apply();
+    for (int i = 0; i < 3; ++i)
+      host.capture(Bytes(60, Byte{2}));
+    host.forwarder.flush(kStart, host.out);
+    const auto decisions = std::ranges::count_if(host.out.events, [](const swift::Event& event) {
+      return std::holds_alternative<overlay::Decision>(event);
+    });
+    CHECK(decisions == (traces ? 3 : 0));
+  }
+}
+
 }  // namespace weft::test

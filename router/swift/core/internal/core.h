@@ -93,7 +93,7 @@ class Forwarder::Core {
   void count_injected(std::size_t first, const Output& out);
   void count(Opened why);
 
-  void note(const overlay::Verdict& verdict, ByteView frame, Output& out);
+  void note(const overlay::Verdict& verdict, PeerName from, ByteView frame, Output& out);
   void count(overlay::Drop why);
   // A copy of `frame` that may be written to, in the arena.
   static Segment whole(ByteView frame, Output& out);
