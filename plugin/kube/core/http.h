@@ -46,6 +46,8 @@ class RequestIds {
 // How long a plain answer may take. An API server gives up on its own requests after 60 s; nothing
 // we ask of it takes a tenth of that while it is well.
 inline constexpr std::chrono::milliseconds kRequestTimeout{15'000};
+// How much later than the client a machine gives up by itself, in case the client's word is lost.
+inline constexpr std::chrono::seconds kAnswerGrace{5};
 // The longest body of a plain answer that a client takes: a page of nodes with long image lists.
 // A longer one is on_failure with Errc::too_large, upon which lists ask for smaller pages.
 inline constexpr std::size_t kResponseBodyMax = std::size_t{16} * 1024 * 1024;

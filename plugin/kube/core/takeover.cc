@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugin/kube/core/takeover.h"
+
+namespace weft::kube {
+
+namespace {
+
+std::string found(const TakeoverFacts& facts) {
+  const std::size_t count = *facts.policy_count;
+  std::string text = count == 1 ? "there is a NetworkPolicy"
+                                : "there are " + std::to_string(count) + " NetworkPolicies";
+  return facts.example.empty() ? text : text + " (" + facts.example + ")";
+}
+
+}  // namespace
+
+TakeoverDecision decide_takeover(const TakeoverFacts& facts) {
+  if (!facts.policy_count) {
+    // A node that Weft serves already loses nothing that it had.
+    if (facts.served_before || facts.allowed) return {Verdict::go, ""};
+    return {Verdict::wait, "the API server has not said yet whether there are NetworkPolicies"};
+  }
+  if (*facts.policy_count == 0) return {Verdict::go, ""};
+  if (facts.served_before || facts.allowed) {
+    return {Verdict::go_unenforced,
+            found(facts) + ", and nothing enforces it: all traffic between pods is let through"};
+  }
+  return {Verdict::refuse,
+          "this node is not taken over: " + found(facts) +
+              ", which Weft does not enforce. Delete the policies, keep the former network, or "
+              "set " +
+              kAllowUnenforced + "=1 to run without them"};
+}
+
+}  // namespace weft::kube
