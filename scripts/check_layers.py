@@ -16,7 +16,7 @@ IMPURE = re.compile(
 CONFINED = {  # header prefix: folders that may include it
     "sodium": ("crypto",),
     "intel-ipsec-mb": ("crypto",),
-    "openssl/": ("plugin/kube",),
+    "openssl/": ("plugin/kube/client",),
     "boost/asio": ("router/io",),
     "boost/beast": ("router/io",),
     "sqlite3": ("router/daemon",),

@@ -4,14 +4,12 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
-#include <cstring>
 
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "router/io/http_text.h"
@@ -30,31 +28,10 @@ Error timed_out() {
   return {Errc::system, ETIMEDOUT, "no answer in time"};
 }
 
-struct SocketAddress {
-  sockaddr_storage bytes{};
-  socklen_t size = 0;
-};
-
-SocketAddress address_of(const HttpAddress& server) {
-  SocketAddress out;
-  if (const auto* unix_path = std::get_if<UnixPath>(&server.where)) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    unix_path->path.copy(address.sun_path, sizeof address.sun_path - 1);
-    std::memcpy(&out.bytes, &address, sizeof address);
-    out.size = sizeof address;
-    return out;
-  }
-  const sockaddr_in address = to_sockaddr(std::get<Endpoint>(server.where));
-  std::memcpy(&out.bytes, &address, sizeof address);
-  out.size = sizeof address;
-  return out;
-}
-
 // Blocks, since a full unix backlog cannot be waited for otherwise; SO_SNDTIMEO bounds connect().
 Result<OwnedFd> connect_to(const HttpAddress& server, const std::optional<Duration>& timeout) {
-  const SocketAddress address = address_of(server);
-  OwnedFd fd(::socket(address.bytes.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const SocketAddress address = to_socket_address(server);
+  OwnedFd fd(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (fd.value() < 0) return socket_error(errno, "cannot open a socket");
   if (timeout) {
     const auto us = std::max<std::int64_t>(
@@ -62,9 +39,7 @@ Result<OwnedFd> connect_to(const HttpAddress& server, const std::optional<Durati
     const timeval limit{.tv_sec = us / 1000000, .tv_usec = us % 1000000};
     ::setsockopt(fd.value(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   }
-  if (::connect(fd.value(), reinterpret_cast<const sockaddr*>(&address.bytes), address.size) == 0) {
-    return fd;
-  }
+  if (::connect(fd.value(), address.get(), address.size) == 0) return fd;
   if (errno == EINPROGRESS || errno == EAGAIN || errno == ETIMEDOUT) return timed_out();
   return socket_error(errno, "cannot connect");
 }

@@ -16,9 +16,21 @@
 namespace weft::io {
 namespace {
 
-Result<std::vector<Ipv4Addr>> look_up(const std::string& host) {
+StreamAddress to_stream_address(const addrinfo& found, std::uint16_t port) {
+  if (found.ai_family == AF_INET) {
+    const Ipv4Addr ip = to_endpoint(*reinterpret_cast<const sockaddr_in*>(found.ai_addr)).ip;
+    return Endpoint{.ip = ip, .port = port};
+  }
+  const auto& six = *reinterpret_cast<const sockaddr_in6*>(found.ai_addr);
+  Ipv6Endpoint out{.ip = {}, .scope = six.sin6_scope_id, .port = port};
+  std::copy(std::begin(six.sin6_addr.s6_addr), std::end(six.sin6_addr.s6_addr), out.ip.begin());
+  return out;
+}
+
+Result<std::vector<StreamAddress>> look_up(const std::string& host, std::uint16_t port,
+                                           int family) {
   addrinfo hints{};
-  hints.ai_family = AF_INET;
+  hints.ai_family = family;
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* list = nullptr;
   const int failed = ::getaddrinfo(host.c_str(), nullptr, &hints, &list);
@@ -35,10 +47,11 @@ Result<std::vector<Ipv4Addr>> look_up(const std::string& host) {
     default:
       return Error{Errc::system, 0, "cannot resolve the name"};
   }
-  std::vector<Ipv4Addr> found;
+  std::vector<StreamAddress> found;
   for (const addrinfo* a = list; a != nullptr; a = a->ai_next) {
-    const Ipv4Addr ip = to_endpoint(*reinterpret_cast<const sockaddr_in*>(a->ai_addr)).ip;
-    if (std::find(found.begin(), found.end(), ip) == found.end()) found.push_back(ip);
+    if (a->ai_family != AF_INET && a->ai_family != AF_INET6) continue;
+    const StreamAddress address = to_stream_address(*a, port);
+    if (std::find(found.begin(), found.end(), address) == found.end()) found.push_back(address);
   }
   ::freeaddrinfo(list);
   return found;
@@ -47,16 +60,21 @@ Result<std::vector<Ipv4Addr>> look_up(const std::string& host) {
 }  // namespace
 
 // Shared with the helper thread, which may outlive the resolver while a name server is silent.
-struct Resolver::State {
+struct Resolver::State : std::enable_shared_from_this<State> {
   struct Lookup {
     std::string host;
-    OnDone done;
+    std::uint16_t port = 0;
+    int family = AF_UNSPEC;
+    OnAddresses done;
   };
 
   std::mutex mutex;
   EventLoop* loop = nullptr;  // null once the resolver is gone
   std::deque<Lookup> waiting;
   bool thread_runs = false;
+
+  void answer(const OnAddresses& done, Result<std::vector<StreamAddress>> result);
+  void add(Lookup lookup);
 };
 
 namespace {
@@ -69,7 +87,7 @@ void work(const std::shared_ptr<State>& state) {
     auto lookup = std::move(state->waiting.front());
     state->waiting.pop_front();
     lock.unlock();
-    auto found = look_up(lookup.host);
+    auto found = look_up(lookup.host, lookup.port, lookup.family);
     lock.lock();
     if (state->loop == nullptr) break;
     state->loop->post([state, done = std::move(lookup.done), found = std::move(found)] {
@@ -80,6 +98,23 @@ void work(const std::shared_ptr<State>& state) {
 }
 
 }  // namespace
+
+void Resolver::State::answer(const OnAddresses& done, Result<std::vector<StreamAddress>> result) {
+  loop->post([self = shared_from_this(), done, result = std::move(result)] {
+    if (self->loop != nullptr) done(result);
+  });
+}
+
+void Resolver::State::add(Lookup lookup) {
+  const std::lock_guard lock(mutex);
+  if (waiting.size() >= kLookupsMax) {
+    return answer(lookup.done, Error{Errc::too_large, 0, "too many names wait to be resolved"});
+  }
+  waiting.push_back(std::move(lookup));
+  if (thread_runs) return;
+  thread_runs = true;
+  std::thread([self = shared_from_this()] { work(self); }).detach();
+}
 
 Resolver::Resolver(EventLoop& loop) : state_(std::make_shared<State>()) {
   state_->loop = &loop;
@@ -92,20 +127,26 @@ Resolver::~Resolver() {
 }
 
 void Resolver::resolve(std::string host, OnDone done) {
-  const auto answer = [this, &done](Result<std::vector<Ipv4Addr>> result) {
-    state_->loop->post([state = state_, done, result = std::move(result)] {
-      if (state->loop != nullptr) done(result);
-    });
+  auto only_ipv4 = [done = std::move(done)](const Result<std::vector<StreamAddress>>& found) {
+    if (!found) return done(found.error());
+    std::vector<Ipv4Addr> out;
+    for (const StreamAddress& address : *found)
+      out.push_back(std::get<Endpoint>(address.where).ip);
+    done(std::move(out));
   };
-  if (const auto literal = Ipv4Addr::parse(host)) return answer(std::vector{*literal});
-  const std::lock_guard lock(state_->mutex);
-  if (state_->waiting.size() >= kLookupsMax) {
-    return answer(Error{Errc::too_large, 0, "too many names wait to be resolved"});
+  if (const auto ip = Ipv4Addr::parse(host)) {
+    return state_->answer(only_ipv4, std::vector<StreamAddress>{Endpoint{.ip = *ip, .port = 0}});
   }
-  state_->waiting.push_back({std::move(host), std::move(done)});
-  if (state_->thread_runs) return;
-  state_->thread_runs = true;
-  std::thread([state = state_] { work(state); }).detach();
+  state_->add(
+      {.host = std::move(host), .port = 0, .family = AF_INET, .done = std::move(only_ipv4)});
+}
+
+void Resolver::resolve(std::string host, std::uint16_t port, OnAddresses done) {
+  if (const auto literal = StreamAddress::literal(host, port)) {
+    return state_->answer(done, std::vector{*literal});
+  }
+  state_->add(
+      {.host = std::move(host), .port = port, .family = AF_UNSPEC, .done = std::move(done)});
 }
 
 }  // namespace weft::io

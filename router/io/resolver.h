@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Host names to IPv4 addresses, in a helper thread, because getaddrinfo blocks for as long as a
+// Host names to addresses, in a helper thread, because getaddrinfo blocks for as long as a
 // name server is silent.
 #pragma once
 
@@ -10,6 +10,7 @@
 
 #include "base/ip.h"
 #include "router/io/event_loop.h"
+#include "router/io/stream_address.h"
 
 namespace weft::io {
 
@@ -27,6 +28,10 @@ class Resolver {
   // Calls back on the loop's thread. A literal address needs no server.
   // not_found: the name has no IPv4 address. Never called from inside resolve().
   void resolve(std::string host, OnDone done);
+
+  // The same for IPv4 and IPv6, in the order in which they should be tried.
+  using OnAddresses = std::function<void(Result<std::vector<StreamAddress>>)>;
+  void resolve(std::string host, std::uint16_t port, OnAddresses done);
 
  private:
   struct State;

@@ -262,8 +262,8 @@ Result<> TcpConnector::State::begin(const Attempt& attempt,
     if (attempt.from.port == 0) set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
     if (auto bound = bind_socket(fd, attempt.from); !bound) return bound;
   }
-  const sockaddr_in to = to_sockaddr(attempt.to);
-  const int rc = ::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to);
+  const SocketAddress to = to_socket_address(attempt.to);
+  const int rc = ::connect(fd, to.get(), to.size);
   if (rc != 0 && errno != EINPROGRESS) return socket_error(errno, "cannot connect");
   under_way.insert(dialling);
   const auto shared_done = std::make_shared<OnDone>(std::move(done));
@@ -311,7 +311,7 @@ TcpConnector::~TcpConnector() {
 }
 
 void TcpConnector::connect(const Attempt& attempt, OnDone done) {
-  auto fd = open_socket(SOCK_STREAM);
+  auto fd = open_socket(SOCK_STREAM, to_socket_address(attempt.to).family());
   Result<> begun = fd ? Result<>() : Result<>(fd.error());
   if (fd) {
     auto dialling = std::make_shared<Dialling>(state_->loop.context(), std::move(*fd));

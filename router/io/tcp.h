@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// TCP over IPv4 for the mesh: a listener, a connector, and streams with a bounded write queue.
+// TCP: a listener (IPv4), a connector, and streams with a bounded write queue. The connector takes
+// IPv6 addresses and unix sockets as well.
 // Callbacks come on the loop's thread, never from inside a call made here.
 #pragma once
 
@@ -10,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/ip.h"
 #include "router/io/event_loop.h"
+#include "router/io/stream_address.h"
 
 namespace weft::io {
 
@@ -47,6 +49,7 @@ class TcpStream {
   // Resets at once, dropping what is queued. No more callbacks.
   void abort();
 
+  // Zeros if the stream is not one of IPv4.
   Endpoint local() const;
   Endpoint remote() const;
 
@@ -80,8 +83,8 @@ class TcpConnector {
   ~TcpConnector();
 
   struct Attempt {
-    Endpoint to;
-    Endpoint from;  // zeros: the kernel chooses
+    StreamAddress to;
+    Endpoint from;  // of IPv4; zeros: the kernel chooses
     Duration timeout = std::chrono::seconds(10);
   };
   // The error has the errno: ECONNREFUSED, ETIMEDOUT, ENETUNREACH, …

@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,6 +75,7 @@ struct ExecPlan {
   int in = -1, out = -1, err = -1;  // -1: keep ours
   int failure = -1;                 // gets errno if exec fails
   bool new_session = false;
+  bool ends_with_us = false;
 };
 
 [[noreturn]] void exec_child(const ExecPlan& plan) {
@@ -85,6 +87,7 @@ struct ExecPlan {
   if (plan.in >= 0) ::dup2(plan.in, STDIN_FILENO);
   if (plan.out >= 0) ::dup2(plan.out, STDOUT_FILENO);
   if (plan.err >= 0) ::dup2(plan.err, STDERR_FILENO);
+  if (plan.ends_with_us) ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   ::signal(SIGPIPE, SIG_DFL);
   ::execve(plan.program, plan.argv, plan.envp);
   const int number = errno;
@@ -229,9 +232,13 @@ Result<ChildEnd> run_child(const ChildSpec& spec) {
     ::waitpid(*pid, nullptr, 0);
     return ok.error();
   }
-  constexpr int kSignalBase = 128;  // as shells count
-  end.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : kSignalBase + WTERMSIG(status);
+  end.exit_code = exit_code_of(status);
   return end;
+}
+
+int exit_code_of(int wait_status) {
+  constexpr int kSignalBase = 128;
+  return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : kSignalBase + WTERMSIG(wait_status);
 }
 
 Result<pid_t> start_detached(const std::string& program, const std::vector<std::string>& arguments,
@@ -250,6 +257,21 @@ Result<pid_t> start_detached(const std::string& program, const std::vector<std::
                 .out = log.value(),
                 .err = log.value(),
                 .new_session = true});
+}
+
+Result<pid_t> start_child(const std::string& program, const std::vector<std::string>& arguments,
+                          const std::optional<std::vector<std::string>>& environment) {
+  Fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  std::vector<std::string> argv{program};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  std::vector<std::string> variables = environment ? *environment : own_environment();
+  const auto argv_pointers = pointers(argv);
+  const auto environment_pointers = pointers(variables);
+  return spawn({.program = program.c_str(),
+                .argv = argv_pointers.data(),
+                .envp = environment_pointers.data(),
+                .in = null.value(),
+                .ends_with_us = true});
 }
 
 std::optional<std::string> find_program(const std::vector<std::string>& folders,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs other programs: to the end with a deadline and bounded output, or detached as a daemon.
+// Runs other programs: to the end with a deadline and bounded output, detached as a daemon, or as a
+// child that lives as long as we do.
 #pragma once
 
 #include <cstddef>
@@ -39,6 +40,14 @@ Result<ChildEnd> run_child(const ChildSpec& spec);
 // `log_file`, stdin is /dev/null. An error if the program could not be started at all.
 Result<pid_t> start_detached(const std::string& program, const std::vector<std::string>& arguments,
                              const std::string& log_file);
+
+// Starts a program that shares our stdout and stderr, in a process group of its own; it is sent
+// SIGTERM if we end before it. `environment` as in ChildSpec. The caller waits for its end.
+Result<pid_t> start_child(const std::string& program, const std::vector<std::string>& arguments,
+                          const std::optional<std::vector<std::string>>& environment);
+
+// As shells count: the exit code, or 128 + the signal that ended it.
+int exit_code_of(int wait_status);
 
 // The first of `folders` that holds an executable file `name`, which must not contain '/'.
 std::optional<std::string> find_program(const std::vector<std::string>& folders,

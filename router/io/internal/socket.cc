@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "router/io/internal/socket.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -24,6 +26,42 @@ Error socket_error(int sys_errno, std::string_view what) {
     default:
       return {Errc::system, sys_errno, what};
   }
+}
+
+namespace {
+
+template <class Native>
+SocketAddress wrap(const Native& native) {
+  SocketAddress out;
+  std::memcpy(&out.bytes, &native, sizeof native);
+  out.size = sizeof native;
+  return out;
+}
+
+sockaddr_un unix_address(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  return address;
+}
+
+sockaddr_in6 ipv6_address(const Ipv6Endpoint& at) {
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_port = htons(at.port);
+  address.sin6_scope_id = at.scope;
+  std::copy(at.ip.begin(), at.ip.end(), std::begin(address.sin6_addr.s6_addr));
+  return address;
+}
+
+}  // namespace
+
+SocketAddress to_socket_address(const StreamAddress& address) {
+  if (const auto* path = std::get_if<UnixPath>(&address.where)) {
+    return wrap(unix_address(path->path));
+  }
+  if (const auto* six = std::get_if<Ipv6Endpoint>(&address.where)) return wrap(ipv6_address(*six));
+  return wrap(to_sockaddr(std::get<Endpoint>(address.where)));
 }
 
 sockaddr_in to_sockaddr(Endpoint endpoint) {
@@ -56,8 +94,8 @@ void set_option(int fd, int level, int name, int value) {
   ::setsockopt(fd, level, name, &value, sizeof value);
 }
 
-Result<OwnedFd> open_socket(int type) {
-  OwnedFd fd(::socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+Result<OwnedFd> open_socket(int type, int family) {
+  OwnedFd fd(::socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (fd.value() < 0) return socket_error(errno, "cannot open a socket");
   return fd;
 }
@@ -80,13 +118,6 @@ Result<OwnedFd> listen_tcp(Endpoint at) {
 }
 
 namespace {
-
-sockaddr_un unix_address(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
-  return address;
-}
 
 // Does somebody answer at this unix socket?
 bool is_served(const sockaddr_un& address) {

@@ -7,9 +7,11 @@
 #include <string_view>
 
 #include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "base/ip.h"
 #include "base/result.h"
+#include "router/io/stream_address.h"
 
 namespace weft::io {
 
@@ -36,6 +38,15 @@ class OwnedFd {
 // `what` must be a literal.
 Error socket_error(int sys_errno, std::string_view what);
 
+// An address of any family as the kernel takes it.
+struct SocketAddress {
+  sockaddr_storage bytes{};
+  socklen_t size = 0;
+  int family() const { return bytes.ss_family; }
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&bytes); }
+};
+SocketAddress to_socket_address(const StreamAddress& address);
+
 sockaddr_in to_sockaddr(Endpoint endpoint);
 Endpoint to_endpoint(const sockaddr_in& address);
 Endpoint local_endpoint(int fd);
@@ -43,8 +54,8 @@ Endpoint remote_endpoint(int fd);
 
 void set_option(int fd, int level, int name, int value);
 
-// A non-blocking, close-on-exec IPv4 socket of this type (SOCK_STREAM, SOCK_DGRAM).
-Result<OwnedFd> open_socket(int type);
+// A non-blocking, close-on-exec socket of this type (SOCK_STREAM, SOCK_DGRAM).
+Result<OwnedFd> open_socket(int type, int family = AF_INET);
 Result<> bind_socket(int fd, Endpoint at);
 
 // Waiting connections, before the kernel turns more away.

@@ -10,14 +10,7 @@
 #include "base/bytes.h"
 #include "base/ip.h"
 #include "router/io/event_loop.h"
-
-// Failed checks of a Result show its error.
-template <class T>
-struct doctest::StringMaker<weft::Result<T>> {
-  static doctest::String convert(const weft::Result<T>& result) {
-    return result ? "ok" : weft::to_string(result.error()).c_str();
-  }
-};
+#include "tests/unit/result_text.h"
 
 namespace weft::io {
 
