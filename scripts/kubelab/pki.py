@@ -2,6 +2,7 @@
 """Certificates of the cluster by openssl, and kubeconfig files that use them."""
 import json
 import os
+import secrets
 
 from netlab import netns
 
@@ -38,7 +39,7 @@ class Authority:
             if alternatives:
                 file.write(f"subjectAltName={','.join(alternatives)}\n")
         netns.sh("openssl", "x509", "-req", "-CA", self.ca, "-CAkey", f"{self.folder}/ca.key",
-                 "-CAcreateserial", "-days", DAYS, "-extfile", extensions, "-out",
+                 "-set_serial", str(secrets.randbits(63)), "-days", DAYS, "-extfile", extensions, "-out",
                  self.certificate(name), stdin=request)
 
     def certificate(self, name):
