@@ -3,8 +3,8 @@
 import os
 import tempfile
 
-from harness import (SPACE, WEB_PORT, capture, check, cluster, ensure_installed, fetch, kubectl,
-                     main, service, start_web, until, web_pods)
+from harness import (SPACE, WEB_PORT, all_web_pods, capture, check, cluster, ensure_installed,
+                     fetch, kubectl, main, service, start_web, until)
 
 CANARY = "weft-canary-in-the-coal-mine"
 
@@ -23,7 +23,7 @@ def test_pod_addresses():
 
 
 def test_from_nodes():
-    pods = web_pods()
+    pods = all_web_pods()
     for node in cluster().nodes():
         answers = [fetch(node.ns, pod.address, WEB_PORT).split()[1] for pod in pods.values()]
         check(f"{node.name} itself reaches pods of all nodes",
@@ -31,7 +31,7 @@ def test_from_nodes():
 
 
 def test_cluster_ip():
-    pods = web_pods()
+    pods = all_web_pods()
     address = service("web")["clusterIP"]
     for source in pods.values():
         check_spread(f"a pod on {source.node} reaches pods of all nodes by ClusterIP",
@@ -60,7 +60,7 @@ def check_spread(statement, ns, address, port, pods, good_source):
 
 def test_hairpin():
     """A pod that is the only one of a service reaches itself through it."""
-    pod = next(iter(web_pods().values()))
+    pod = next(iter(all_web_pods().values()))
     kubectl("label", "pod", pod.name, "alone=yes", "--overwrite")
     kubectl("delete", "service", "alone", "-n", SPACE, "--ignore-not-found")
     kubectl("create", "service", "clusterip", "alone", f"--tcp=80:{WEB_PORT}", "-n", SPACE)
@@ -72,7 +72,7 @@ def test_hairpin():
 
 
 def test_node_port():
-    pods = web_pods()
+    pods = all_web_pods()
     port = service("web-node")["ports"][0]["nodePort"]
     outside = cluster().control_plane()
     for node in cluster().nodes():
@@ -95,7 +95,7 @@ def test_node_port():
 
 
 def test_ciphertext():
-    pods = sorted(web_pods().values(), key=lambda pod: pod.node)
+    pods = sorted(all_web_pods().values(), key=lambda pod: pod.node)
     source, target = pods[0], pods[1]
     with tempfile.TemporaryDirectory() as folder:
         wire, inside = f"{folder}/wire", f"{folder}/inside"

@@ -149,10 +149,8 @@ def start_web():
         "template": {"metadata": {"labels": labels}, "spec": pod_spec(web_container())}}},
         *(_service(name, kind, labels) for name, kind in (("web", "ClusterIP"),
                                                           ("web-node", "NodePort"))))
-    good, error = until(90, lambda: len(web_pods()) == sum(n.is_on() for n in cluster().nodes()))
-    if not good:
-        raise AssertionError(f"no web server on every node: {error or web_pods()}")
-    return web_pods()
+    until(90, all_web_pods)
+    return all_web_pods()
 
 
 def _service(name, kind, labels):
@@ -179,6 +177,15 @@ def web_pods():
     return {pod["spec"]["nodeName"]: Pod(pod) for pod in api().pods(SPACE, "app=web")
             if api_of.condition(pod, "Ready") == "True" and
             "deletionTimestamp" not in pod["metadata"] and "podIP" in pod["status"]}
+
+
+def all_web_pods():
+    """By node; LabError unless there is one on every node that runs."""
+    pods = web_pods()
+    missing = {node.name for node in cluster().nodes() if node.is_on()} - set(pods)
+    if missing:
+        raise netns.LabError(f"no web server on {sorted(missing)}")
+    return pods
 
 
 def service(name):
