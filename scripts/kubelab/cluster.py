@@ -84,7 +84,7 @@ class Cluster:
         binaries.make(self.settings.cache)
         archives = images.make(self.settings.cache)
         os.makedirs(self.settings.folder, mode=0o700, exist_ok=True)
-        self.state = {"control-plane": {}, "nodes": {}, "images": list(archives.values())}
+        self.state = {"control-plane": {}, "nodes": {}, "next": 1, "images": list(archives.values())}
         self.save()
         self.authority.make()
         underlay.build(self._ns("sw"), {})
@@ -94,7 +94,8 @@ class Cluster:
 
     def add_nodes(self, count):
         """Boots `count` more nodes and waits until they are registered; gives their names."""
-        first = 1 + max((int(name[1:]) for name in self.state["nodes"]), default=0)
+        first = self.state["next"]  # no name is given twice
+        self.state["next"] += count
         names = [f"k{number}" for number in range(first, first + count)]
         with self._saved():
             for name in names:
