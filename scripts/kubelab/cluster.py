@@ -84,7 +84,8 @@ class Cluster:
         binaries.make(self.settings.cache)
         archives = images.make(self.settings.cache)
         os.makedirs(self.settings.folder, mode=0o700, exist_ok=True)
-        self.state = {"control-plane": {}, "nodes": {}, "next": 1, "images": list(archives.values())}
+        self.state = {"control-plane": {}, "nodes": {}, "next": 1,
+                      "images": list(archives.values())}
         self.save()
         self.authority.make()
         underlay.build(self._ns("sw"), {})

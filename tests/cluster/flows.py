@@ -9,8 +9,9 @@ from netlab import netns
 
 PORT = 9000
 PERIOD_SECONDS = 0.05
-# A connection that is silent for so long counts as lost, whatever TCP may think.
-SILENCE_SECONDS_MAX = 30
+# A connection that is silent for so long counts as lost, whatever TCP may think. It waits longer
+# before each repetition, so one may be silent for twice as long as its path was away.
+SILENCE_SECONDS_MAX = 60
 
 
 class Flow:
