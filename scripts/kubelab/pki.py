@@ -39,8 +39,8 @@ class Authority:
             if alternatives:
                 file.write(f"subjectAltName={','.join(alternatives)}\n")
         netns.sh("openssl", "x509", "-req", "-CA", self.ca, "-CAkey", f"{self.folder}/ca.key",
-                 "-set_serial", str(secrets.randbits(63)), "-days", DAYS, "-extfile", extensions, "-out",
-                 self.certificate(name), stdin=request)
+                 "-set_serial", str(secrets.randbits(63)), "-days", DAYS, "-extfile", extensions,
+                 "-out", self.certificate(name), stdin=request)
 
     def certificate(self, name):
         return f"{self.folder}/{name}.crt"
