@@ -21,6 +21,20 @@ Endpoint listening_at(const Options& options) {
   return {.ip = Ipv4Addr::parse(options.host).value_or(Ipv4Addr{}), .port = options.port};
 }
 
+// What the kernel cannot do, and we do without.
+void tell_lacks(const PacketEdges& edges) {
+  const linux_net::TapOffloads& offloads = edges.tap->offloads();
+  if (!offloads.udp_segments) {
+    log(LogLevel::info, "capture",
+        edges.tap->name() + " has offloads: " + offloads.text() +
+            "; the kernel cuts what else pods send in trains, which costs throughput");
+  }
+  if (!edges.sockets.front().receives_trains) {
+    log(LogLevel::info, "swift",
+        "datagrams are received singly, which costs throughput: the kernel joins none (UDP_GRO)");
+  }
+}
+
 }  // namespace
 
 Daemon::Daemon(Options options, Identity identity, std::unique_ptr<Store> store)
@@ -140,6 +154,7 @@ std::optional<Failure> Daemon::start_packets() {
                    .subject = capture_end,
                    .hint = "weaver needs CAP_NET_RAW: run it as root"};
   }
+  tell_lacks(edges_);
   const auto workers = edges_.sockets.size();
   packets_->start_workers(
       {.us = identity_.name,

@@ -47,6 +47,7 @@ void describe_swift(const Snapshot& snapshot, const gossip::LinkStatus& link,
   if (overlay.overlay == "swift") {
     if (swift.aead) out.cipher = crypto::to_string(swift.aead->cipher);
     out.epoch = swift.epoch;
+    out.one_source_port = swift.one_source_port;
     if (swift.keys_since) {
       out.key_age =
           std::chrono::duration_cast<std::chrono::seconds>(snapshot.now - *swift.keys_since);

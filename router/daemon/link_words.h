@@ -23,6 +23,8 @@ struct LinkWords {
   std::string cipher;
   std::optional<std::uint32_t> epoch;
   std::optional<std::chrono::seconds> key_age;
+  // Swift sends from one port only, since the path shows a NAT or drops its other ones: slower.
+  bool one_source_port = false;
   // Why an established connection does not use swift, though both ends know it; when it is tried
   // again. Part of `info`, too.
   std::string fallback;

@@ -44,7 +44,8 @@ CaptureStatus PacketDriver::tap_status() const {
   const swift::WorkerPool& pool = swift_->pool();
   CaptureStatus status{.interface = pool.tap().name() + " (via tap, " +
                                     std::to_string(pool.workers()) +
-                                    " workers, offloads: " + pool.tap().offloads().text() + ")"};
+                                    " workers, offloads: " + pool.tap().offloads().text() + ")",
+                       .ours = true};
   for (const swift::WorkerCounters& worker : pool.counters()) {
     status.packets_received += worker.tap.reads;
     status.packets_dropped += worker.reports_dropped;
@@ -54,9 +55,10 @@ CaptureStatus PacketDriver::tap_status() const {
 
 CaptureStatus PacketDriver::capture_status() {
   if (swift_) return tap_status();
-  if (!capture_) return {.interface = "no overlay bridge"};
+  if (!capture_) return {.interface = "no overlay bridge", .ours = true};
   capture::Counters counters = capture_->counters();
   return {.interface = capture_->interface() + " (via pcap)",
+          .ours = true,
           .packets_received = counters.received,
           .packets_dropped = counters.dropped,
           .packets_if_dropped = counters.if_dropped};

@@ -79,6 +79,7 @@ Json attributes(const LinkWords& words) {
   if (!words.cipher.empty()) out["cipher"] = words.cipher;
   if (words.epoch) out["epoch"] = *words.epoch;
   if (words.key_age) out["keyAgeSeconds"] = words.key_age->count();
+  if (words.one_source_port) out["oneSourcePort"] = true;
   if (!words.fallback.empty()) out["fallback"] = words.fallback;
   return out;
 }

@@ -19,6 +19,7 @@ struct CaptureStatus {
   // "vethwe-tap (via tap, …)", "vethwe-pcap (via pcap)", or "no overlay bridge"
   std::string interface;
   std::string why_no_tap;  // empty: there is one, or none is wanted
+  bool ours = false;       // false: taken from a report of Weave's, whose status does not show it
   std::uint64_t packets_received = 0;
   std::uint64_t packets_dropped = 0;     // by the kernel's buffer
   std::uint64_t packets_if_dropped = 0;  // by the interface

@@ -75,6 +75,12 @@ std::string router_section(const gossip::MeshStatus& mesh) {
          labelled("TrustedSubnets", cidr_list(mesh.trusted_subnets));
 }
 
+std::string capture_line(const CaptureStatus& capture) {
+  if (!capture.ours) return "";
+  const std::string& why = capture.why_no_tap;
+  return labelled("Capture", capture.interface + (why.empty() ? "" : ", no TAP device: " + why));
+}
+
 std::string attributes(const LinkWords& words) {
   if (!words.live || words.overlay == "none") return "";
   std::vector<std::string> parts;
@@ -83,6 +89,7 @@ std::string attributes(const LinkWords& words) {
   if (!words.cipher.empty()) parts.push_back("cipher=" + words.cipher);
   if (words.epoch) parts.push_back("epoch=" + std::to_string(*words.epoch));
   if (words.key_age) parts.push_back("key-age=" + std::to_string(words.key_age->count()) + "s");
+  if (words.one_source_port) parts.emplace_back("one-source-port");
   return join(parts, " ");
 }
 
@@ -94,7 +101,7 @@ std::string arrow(bool outbound) {
 
 std::string status_overview(const Snapshot& snapshot) {
   std::string out = labelled("Version", snapshot.version + " (version check update disabled)");
-  out += "\n" + router_section(snapshot.mesh);
+  out += "\n" + router_section(snapshot.mesh) + capture_line(snapshot.capture);
   if (snapshot.ipam) {
     out += "\n" + labelled("Service", "ipam") + labelled("Status", ipam_state(*snapshot.ipam)) +
            labelled("Range", range_text(*snapshot.ipam)) +

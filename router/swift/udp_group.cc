@@ -49,8 +49,6 @@ Result<UniqueFd> open_socket(Endpoint at, bool shared) {
     return failure("cannot have a socket set DF");
   }
   enlarge_buffers(fd.value());
-  // Refused by kernels before 5.0, where datagrams come singly.
-  static_cast<void>(set(fd.value(), SOL_UDP, UDP_GRO, 1));
   if (shared && !set(fd.value(), SOL_SOCKET, SO_REUSEPORT, 1)) {
     return failure("cannot share a port");
   }
@@ -91,7 +89,10 @@ Result<WorkerSockets> open_worker(Endpoint at, int worker) {
   }
   auto own = open_socket({.ip = at.ip, .port = 0}, false);
   if (!own) return own.error();
-  return WorkerSockets{.common = std::move(*common), .own = std::move(*own)};
+  // On every socket of the port, or the kernel would join nothing that it takes for this one's.
+  const bool trains = set(common->value(), SOL_UDP, UDP_GRO, 1);
+  return WorkerSockets{
+      .common = std::move(*common), .own = std::move(*own), .receives_trains = trains};
 }
 
 }  // namespace

@@ -20,6 +20,8 @@ struct WorkerSockets {
   linux_net::UniqueFd common;
   // Sends from a port of its own, which makes a flow that RSS and GRO can tell from others.
   linux_net::UniqueFd own;
+  // The kernel joins what it receives into trains (UDP_GRO; Linux 5.0 and later).
+  bool receives_trains = false;
 };
 
 // Opens the sockets of `workers` workers beside `control`, which is bound to `at` and the only one

@@ -106,7 +106,8 @@ Sealed Channel::seal_probe(const Probe& probe, Output& out) {
   probe.write(probe_);
   trains_.close(out);
   Train model = model_;
-  model.one_source_port = model.one_source_port || probe.main_port;
+  // The probe says it, not the tunnel: before its own ports may carry frames they must be tried.
+  model.one_source_port = probe.main_port;
   model.mtu_probe = padded;
   seal_into(probe_, trains_.slot(kOuterSize + size + tag_size(), model, out), out);
   trains_.close(out);

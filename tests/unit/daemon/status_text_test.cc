@@ -148,6 +148,20 @@ TEST_CASE("status text: connections: a pending link says what it waits for") {
         "on UDP 6783 mtu=1438\n");
 }
 
+TEST_CASE("status text: capture: the overview tells how frames are taken, and why not better") {
+  fake::FakeControl control;
+  CHECK(status_overview(control.seen).find("Capture:") == std::string::npos);
+  control.seen.capture = {.interface = "vethwe-tap (via tap, 2 workers)", .ours = true};
+  CHECK(status_overview(control.seen).find("        Capture: vethwe-tap (via tap, 2 workers)\n") !=
+        std::string::npos);
+  control.seen.capture = {.interface = "vethwe-pcap (via pcap)",
+                          .why_no_tap = "not found: cannot open /dev/net/tun",
+                          .ours = true};
+  CHECK(status_overview(control.seen)
+            .find("        Capture: vethwe-pcap (via pcap), no TAP device: not found: ") !=
+        std::string::npos);
+}
+
 TEST_CASE("status text: connections: swift shows its cipher and keys, or why it is not used") {
   fake::FakeControl control;
   control.seen.mesh.encrypted = true;
@@ -161,6 +175,9 @@ TEST_CASE("status text: connections: swift shows its cipher and keys, or why it 
   const std::string text = status_connections(control.seen);
   CHECK(text.find(" swift  7a:00:00:00:00:02(host2) encrypted=true mtu=1410 cipher=aes-256-gcm "
                   "epoch=3 key-age=52s\n") != std::string::npos);
+  overlay.swift->one_source_port = true;
+  CHECK(status_connections(control.seen).find(" key-age=52s one-source-port\n") !=
+        std::string::npos);
   overlay.overlay = "sleeve";
   overlay.swift->trouble = "no answer over UDP from 10.0.0.2:6783";
   overlay.swift->retry = control.seen.now + std::chrono::seconds(4);

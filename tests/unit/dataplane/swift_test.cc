@@ -103,6 +103,8 @@ TEST_CASE("dataplane: swift: two hosts with workers choose it, and frames cross 
   CHECK(by_swift == 3);
   // Every worker knows where everybody lives, whichever learnt it.
   CHECK(line.say(0, mac(2)) == Line::Hosts{1});
+  // Each worker's own port gets through, so frames leave from it.
+  CHECK_FALSE(line.status().swift->one_source_port);
   CHECK(line.say(0, mac(2)) == Line::Hosts{1});
   CHECK(line.world.host(0).plane.macs().size() == 2);
 }

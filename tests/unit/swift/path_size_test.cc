@@ -177,6 +177,19 @@ TEST_CASE("swift: path size: an MTU probe has the size that was asked for, other
   }
 }
 
+TEST_CASE("swift: path size: a probe of a worker's own port leaves from it before frames may") {
+  Path path(1500);
+  path.a.tunnel_to(path.b).one_source_port = true;
+  path.a.apply();
+  const std::uint32_t tunnel = path.a.tunnel_to(path.b).index;
+  for (const bool main_port : {false, true}) {
+    path.a.forwarder.on_probe(tunnel, {.main_port = main_port, .number = 1}, path.a.out);
+    REQUIRE(path.a.out.trains.size() == 1);
+    CHECK(path.a.out.trains[0].one_source_port == main_port);
+    path.a.flush();
+  }
+}
+
 TEST_CASE("swift: path size: a probe stands alone between trains, and order is kept") {
   Path path(1500);
   const Shape shape{.payload = 5000};
