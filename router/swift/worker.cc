@@ -9,6 +9,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -92,7 +93,13 @@ void Worker::run() {
     frames_wait_ = true;
     datagrams_wait_ = true;
     publish();
-    if (!busy) wait();
+    if (busy) {
+      patience_.on_work(now_);
+    } else if (patience_.look_again(now_)) {
+      ::sched_yield();
+    } else {
+      wait();
+    }
   }
 }
 

@@ -2,6 +2,8 @@
 // The group of sockets on one port: who gets which datagram, in which pieces, from which port.
 #include "router/swift/udp_group.h"
 
+#include <cerrno>
+
 #include <doctest/doctest.h>
 #include <poll.h>
 
@@ -92,6 +94,33 @@ TEST_CASE(
   }
   CHECK_FALSE(sender.refusal());
   CHECK(sender.counters().calls == 2);
+}
+
+TEST_CASE("udp group: trains: what the kernel refuses as a train goes singly, whole and in order") {
+  ControlSocket control;
+  ControlSocket sender_control;
+  auto group = open_udp_group(control.fd(), control.at(), 1).value();
+  auto from = open_udp_group(sender_control.fd(), sender_control.at(), 1).value();
+  // The kernel cuts no train without checksums: EINVAL.
+  const int on = 1;
+  REQUIRE(::setsockopt(from[0].own.value(), SOL_SOCKET, SO_NO_CHECK, &on, sizeof on) == 0);
+  TrainSender sender(from[0]);
+  Bytes bytes;
+  for (int i = 0; i < 10; ++i)
+    append(bytes, bytes_starting(1 + 2 * i, 0, i < 9 ? 1200 : 700));
+  DatagramSource source(group[0].common.value());
+  for (int round = 0; round < 2; ++round) {
+    CHECK(sender.send(train_to(control.at(), bytes, 1200, 10)) == Sent::done);
+    REQUIRE(wait_readable(group[0].common.value()));
+    const auto got = drain(source);
+    REQUIRE(got.size() == 10);
+    for (int i = 0; i < 10; ++i)
+      CHECK(got[static_cast<std::size_t>(i)].first == 1 + 2 * i);
+  }
+  CHECK(sender.refusal() == EINVAL);
+  // It is tried once: ten calls for each train, and the one that was refused.
+  CHECK(sender.counters().calls == 21);
+  CHECK(sender.counters().failed == 0);
 }
 
 TEST_CASE("udp group: too big: a datagram that the link cannot carry is told as that") {

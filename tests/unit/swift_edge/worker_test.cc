@@ -199,6 +199,94 @@ TEST_CASE("swift worker: load: frames pass in order and unharmed while keys and 
   CHECK(returned > 0);
 }
 
+// A third host, which comes and goes: its tunnel with the first, under keys of its own each time.
+class Visitor {
+ public:
+  explicit Visitor(EdgeHost& host) : host_(host) {}
+
+  void join_to(EdgeHost& a, std::uint32_t visit, Rng& rng) {
+    const auto keys = test::make_keys(1, rng);
+    const std::uint32_t ours = 1000 + visit, theirs = 2000 + visit;
+    host_.spec.tunnels = {tunnel(a, ours, theirs, keys.second)};
+    host_.spec.unicast = {{a.name, a.name}};
+    host_.spec.broadcast_hops = {{host_.name, {a.name}}, {a.name, {}}};
+    host_.apply(host_.spec);
+    a.spec.tunnels.push_back(tunnel(host_, theirs, ours, keys.first));
+    a.spec.unicast[host_.name] = host_.name;
+    a.apply(a.spec);
+  }
+  void leave(EdgeHost& a) {
+    a.spec.tunnels.pop_back();
+    a.spec.unicast.erase(host_.name);
+    a.apply(a.spec);
+    host_.spec.tunnels.clear();
+    host_.apply(host_.spec);
+  }
+
+ private:
+  static TunnelSpec tunnel(const EdgeHost& to, std::uint32_t ours, std::uint32_t theirs,
+                           const std::shared_ptr<const EpochKeys>& keys) {
+    return {.peer = to.name,
+            .index = ours,
+            .peer_index = theirs,
+            .remote = to.control.at(),
+            .local = to.control.at().ip,
+            .epochs = {keys},
+            .send_epoch = 1,
+            .carries_frames = true};
+  }
+  EdgeHost& host_;
+};
+
+TEST_CASE("swift worker: peers: one that joins and leaves under load disturbs no other's frames") {
+  SeededRng rng(4);
+  EdgeHost a(1), b(2), c(3);
+  join(a, b);
+  rekey(a, b, 1, rng);
+  Visitor visitor(c);
+  const MacAddr of_c{0x020000000c00ULL};
+  Bytes for_c;
+  Writer(for_c).u48(of_c.value).u48(0x020000000000).u16(0x9999).zeros(kFrameSize - 14);
+  std::array<std::uint32_t, kWorkers> next{};
+  std::uint32_t number = 0;
+  for (std::uint32_t visit = 0; visit < 15; ++visit) {
+    // Frames wait at every queue while the tunnels change.
+    const auto offer = [&](std::uint32_t frames) {
+      for (std::uint32_t i = 0; i < frames; ++i, ++number) {
+        for (std::size_t queue = 0; queue < kWorkers; ++queue) {
+          while (!a.capture(queue, frame_of(0, queue, number)))
+            std::this_thread::yield();
+        }
+        static_cast<void>(a.capture(0, for_c));
+      }
+    };
+    offer(20);
+    visitor.join_to(a, visit, rng);
+    for (WorkerLink& link : a.links) {
+      CHECK(link.learn({.mac = of_c, .peer = c.name}));
+      link.ring();
+    }
+    offer(20);
+    while (!a.capture(0, for_c))
+      std::this_thread::yield();
+    CHECK(c.injected(0, 5000));
+    while (c.injected(0, 0)) {
+    }
+    visitor.leave(a);
+    for (WorkerLink& link : a.links)
+      CHECK(link.forget(c.name));
+    for (std::size_t queue = 0; queue < kWorkers; ++queue) {
+      while (next[queue] < number) {
+        const auto frame = b.injected(queue, 5000);
+        REQUIRE(frame);
+        if (*frame == for_c) continue;  // flooded: nobody knew yet where it belongs
+        CHECK(*frame == frame_of(0, queue, next[queue]));
+        next[queue] = number_of(*frame) + 1;
+      }
+    }
+  }
+}
+
 TEST_CASE("swift worker: ways: a frame for others goes to control, one from control by swift") {
   SeededRng rng(2);
   EdgeHost a(1), b(2);
