@@ -29,21 +29,16 @@ def medians(rounds):
     return {key: statistics.median(r[key] for r in rounds) for key in rounds[0]}
 
 
-def run_traffic(names, rounds, seconds, loss=None):
-    """Variants in turn within each round, so that a change of the machine's mood hits all. With
-    `loss`, in percent, only what loss changes most."""
+def run_traffic(names, rounds, wire, figures, seconds):
+    """Variants in turn within each round, so that a change of the machine's mood hits all."""
     results = {name: [] for name in names}
     for number in range(1, rounds + 1):
         for name in names:
-            if loss is None:
-                with variants.ALL[name]() as pods:
-                    figures = traffic.measure(pods, seconds)
-            else:
-                with variants.lossy(name, loss) as pods:
-                    figures = traffic.measure_loss(pods, seconds)
-            results[name].append(figures)
+            with variants.over(name, wire) as pods:
+                found = traffic.measure(pods, figures, seconds)
+            results[name].append(found)
             print(f"round {number} {name:14}" + "  ".join(
-                f"{key} {value:.3g} {traffic.FIGURES[key][0]}" for key, value in figures.items()),
+                f"{key} {value:.3g} {traffic.FIGURES[key][0]}" for key, value in found.items()),
                 file=sys.stderr)
     return results
 
@@ -57,9 +52,10 @@ def run_daemon(names, rounds, idle_seconds):
     return results
 
 
-def print_table(results, shown):
+def print_table(results):
     base = medians(results["vxlan"]) if "vxlan" in results else None
-    header = "".join(f"{f'{key} {unit}':>22}" for key, (unit, _) in shown.items())
+    shown = medians(next(iter(results.values())))
+    header = "".join(f"{f'{key} {traffic.FIGURES[key][0]}':>22}" for key in shown)
     print(f"{'':14}{header}")
     for name, rounds in results.items():
         cells = []
@@ -71,51 +67,80 @@ def print_table(results, shown):
         print("in brackets: ratio to kernel VXLAN in this run; cpu is of the whole machine")
 
 
-def main():
+def arguments():
     known = [*variants.ALL, *DAEMON_RUNS]
+    left_out = [name for name in variants.ALL if name not in variants.BY_DEFAULT]
     parser = argparse.ArgumentParser(prog="bench", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-t", "--seconds", type=int, default=5, help="per measurement (5)")
     parser.add_argument("-r", "--rounds", type=int, default=3, help="rounds (3)")
+    parser.add_argument("-f", "--figure", action="append", choices=traffic.FIGURES, default=[],
+                        help="measure only this (repeatable); cpu comes with tcp1")
+    parser.add_argument("--cut", action="store_true",
+                        help="measure again over a wire that single packets cross")
     parser.add_argument("--loss", type=float, action="append", default=[], metavar="PERCENT",
-                        help="TCP over a wire that loses packets, too, e.g. 0.1 (repeatable)")
+                        help="one TCP stream over a wire that loses packets, too (repeatable)")
+    parser.add_argument("--extra-rounds", type=int, metavar="N",
+                        help="rounds with --cut and --loss (as many as others)")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
     parser.add_argument("--idle-seconds", type=int, default=30, help="of watching (30)")
-    parser.add_argument("what", nargs="*", help=f"all unless named: {' '.join(known)}")
+    parser.add_argument("what", nargs="*", help=f"of {' '.join(known)}; unless named all but "
+                        f"{' '.join(left_out)}")
     options = parser.parse_args()
     unknown = [name for name in options.what if name not in known]
     if unknown or options.rounds < 1 or options.seconds < 1:
         parser.error(f"unknown: {' '.join(unknown)}" if unknown else "at least 1, please")
-    wanted = options.what or known
+    options.what = options.what or [*variants.BY_DEFAULT, *DAEMON_RUNS]
+    return options
+
+
+def measure_paths(options):
+    """Text about a wire → variant → figures of each round."""
+    names = [name for name in variants.ALL if name in options.what]
+    if not names:
+        return {}
+    figures = [key for key in traffic.FIGURES if key in options.figure or not options.figure]
+    extra = options.extra_rounds or options.rounds
+    plan = [(variants.Wire(), options.rounds, figures)]
+    if options.cut:
+        plan.append((variants.Wire(cut=True), extra, figures))
+    for percent in options.loss:
+        plan.append((variants.Wire(cut=True, loss=percent), extra, traffic.LOSS_FIGURES))
+    return {wire.text: run_traffic(names, rounds, wire, wanted, options.seconds)
+            for wire, rounds, wanted in plan}
+
+
+def show(options, paths, alone):
+    if options.output == "json":
+        print(json.dumps({"machine": machine(), "seconds": options.seconds,
+                          "wires": [{"wire": text, "rounds": found,
+                                     "medians": {k: medians(v) for k, v in found.items()}}
+                                    for text, found in paths.items()],
+                          "daemon": {k: medians(v) for k, v in alone.items()}}, indent=2))
+        return
+    print("  ".join(f"{key}: {value}" for key, value in machine().items()))
+    for text, found in paths.items():
+        print(f"\n{text}:")
+        print_table(found)
+    for name, rounds in alone.items():
+        print(f"{name:14}" + "  ".join(f"{k} {v:.3g}" for k, v in medians(rounds).items())
+              + f"  (three hosts; {'worst host' if name == 'idle' else 'median'})")
+
+
+def main():
+    options = arguments()
     if os.geteuid() != 0:
         print("bench: needs root (it makes network namespaces)", file=sys.stderr)
         return 1
     if "WEFT_BIN" not in os.environ:
         subprocess.run([f"{ROOT}/scripts/build"], check=True, stdout=subprocess.DEVNULL)
     try:
-        paths = run_traffic([n for n in variants.ALL if n in wanted], options.rounds,
-                            options.seconds)
-        lossy = {loss: run_traffic([n for n in variants.ALL if n in wanted], options.rounds,
-                                   options.seconds, loss) for loss in options.loss}
-        alone = run_daemon(wanted, options.rounds, options.idle_seconds)
+        paths = measure_paths(options)
+        alone = run_daemon(options.what, options.rounds, options.idle_seconds)
     except (netns.LabError, TimeoutError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    if options.output == "json":
-        print(json.dumps({"machine": machine(), "seconds": options.seconds, "rounds": paths,
-                          "medians": {k: medians(v) for k, v in {**paths, **alone}.items()},
-                          "loss": {f"{loss:g} %": {k: medians(v) for k, v in found.items()}
-                                   for loss, found in lossy.items()},
-                          "daemon": alone}, indent=2))
-        return 0
-    if paths:
-        print_table(paths, traffic.FIGURES)
-    for loss, found in lossy.items():
-        print(f"with {loss:g} % of packets lost:")
-        print_table(found, traffic.LOSS_FIGURES)
-    for name, rounds in alone.items():
-        print(f"{name:14}" + "  ".join(f"{k} {v:.3g}" for k, v in medians(rounds).items())
-              + f"  (three hosts; {'worst host' if name == 'idle' else 'median'})")
+    show(options, paths, alone)
     return 0
 
 

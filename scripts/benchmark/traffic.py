@@ -15,9 +15,9 @@ FIGURES = {
     "udp64": ("kpps", True), "udp1400": ("Gbit/s", True), "rtt": ("us", False),
     "loaded": ("us p99", False), "cpu": ("s/GB", False), "conns": ("1/s", True),
 }
-LOSS_FIGURES = {"tcp1": ("Gbit/s", True), "cpu": ("s/GB", False)}
+LOSS_FIGURES = ("tcp1", "cpu")
 CONNECT_SECONDS_MAX = 20
-PINGS = 1000
+PINGS = 500
 IPERF_TRIES = 10
 # Bytes of UDP payload, so that packets are of 1,400 bytes.
 LARGE_DATAGRAM = 1372
@@ -42,32 +42,14 @@ with socket.create_server(("", 5202), backlog=128) as server:
 """
 
 
-def measure(pods, seconds):
-    """All figures of one variant in one round."""
+def measure(pods, figures, seconds):
+    """The figures that are wanted, of one variant in one round."""
+    found = {}
     with _servers(pods):
-        one, cpu = _iperf_cpu(pods, seconds)
-        four = _iperf(pods, seconds, "-P", "4")["sum_received"]["bits_per_second"]
-        both = _iperf(pods, seconds, "--bidir")
-        both = sum(both[key]["bits_per_second"] for key in ("sum_received",
-                                                             "sum_received_bidir_reverse"))
-        small = _iperf(pods, seconds, "-u", "-l", "64", "-b", "0")["sum"]
-        large = _iperf(pods, seconds, "-u", "-l", str(LARGE_DATAGRAM), "-b", "0")["sum"]
-        return {
-            "tcp1": one, "tcp4": four / 1e9, "both": both / 1e9,
-            "udp64": _arrived(small) / 1e3,
-            "udp1400": _arrived(large) * LARGE_DATAGRAM * 8 / 1e9,
-            "rtt": _round_trip_us(pods),
-            "loaded": _loaded_round_trip_us(pods, seconds),
-            "cpu": cpu,
-            "conns": _connections_per_second(pods, seconds),
-        }
-
-
-def measure_loss(pods, seconds):
-    """One TCP stream over a wire that loses packets."""
-    with _servers(pods):
-        one, cpu = _iperf_cpu(pods, seconds)
-        return {"tcp1": one, "cpu": cpu}
+        for key in figures:
+            if key not in found:
+                found.update(_MEASURES[key](pods, seconds))
+    return {key: found[key] for key in figures}
 
 
 @contextlib.contextmanager
@@ -85,12 +67,31 @@ def _servers(pods):
             server.wait()
 
 
-def _iperf_cpu(pods, seconds):
+def _one_stream(pods, seconds):
     """Gbit/s of one TCP stream, and seconds of the whole machine per GB of it."""
     busy = _machine_busy_seconds()
     received = _iperf(pods, seconds)["sum_received"]
     busy = _machine_busy_seconds() - busy
-    return received["bits_per_second"] / 1e9, busy / (received["bytes"] / 1e9)
+    return {"tcp1": received["bits_per_second"] / 1e9, "cpu": busy / (received["bytes"] / 1e9)}
+
+
+def _four_streams(pods, seconds):
+    return {"tcp4": _iperf(pods, seconds, "-P", "4")["sum_received"]["bits_per_second"] / 1e9}
+
+
+def _both_ways(pods, seconds):
+    ends = _iperf(pods, seconds, "--bidir")
+    keys = ("sum_received", "sum_received_bidir_reverse")
+    return {"both": sum(ends[key]["bits_per_second"] for key in keys) / 1e9}
+
+
+def _small_datagrams(pods, seconds):
+    return {"udp64": _arrived(_iperf(pods, seconds, "-u", "-l", "64", "-b", "0")["sum"]) / 1e3}
+
+
+def _large_datagrams(pods, seconds):
+    ends = _iperf(pods, seconds, "-u", "-l", str(LARGE_DATAGRAM), "-b", "0")
+    return {"udp1400": _arrived(ends["sum"]) * LARGE_DATAGRAM * 8 / 1e9}
 
 
 def _arrived(udp):
@@ -111,31 +112,32 @@ def _iperf(pods, seconds, *arguments):
     return answer["end"]
 
 
-def _connections_per_second(pods, seconds):
-    return float(netns.sh(*netns.command(pods.first, sys.executable, "-c", CONNECTOR, pods.address,
-                                         str(min(seconds, 3)))))
+def _connections(pods, seconds):
+    text = netns.sh(*netns.command(pods.first, sys.executable, "-c", CONNECTOR, pods.address,
+                                   str(min(seconds, 3))))
+    return {"conns": float(text)}
 
 
-def _loaded_round_trip_us(pods, seconds):
+def _loaded_round_trip(pods, seconds):
     """The 99th percentile while one TCP stream runs as fast as it can."""
-    load = subprocess.Popen(netns.command(pods.first, "iperf3", "-t", str(seconds + 2), "-c",
+    load = subprocess.Popen(netns.command(pods.first, "iperf3", "-t", str(seconds + 1), "-c",
                                           pods.address), stdout=subprocess.DEVNULL)
     try:
-        time.sleep(1)  # until the stream is at full speed
-        text = netns.sh(*netns.command(pods.first, "ping", "-i", "0.005", "-c",
-                                       str(int(seconds / 0.005)), pods.address), check=False)
+        time.sleep(0.5)  # until the stream is at full speed
+        text = netns.sh(*netns.command(pods.first, "ping", "-i", "0.002", "-c",
+                                       str(int(seconds / 0.002)), pods.address), check=False)
     finally:
         load.wait()
     times = sorted(float(ms) for ms in re.findall(r"time=([\d.]+) ms", text))
     if not times:
         raise netns.LabError("no ping came back under load")
-    return times[int(len(times) * 0.99)] * 1000
+    return {"loaded": times[int(len(times) * 0.99)] * 1000}
 
 
-def _round_trip_us(pods):
+def _round_trip(pods, _seconds):
     text = netns.sh(*netns.command(pods.first, "ping", "-q", "-i", "0.002", "-c", str(PINGS),
                                    pods.address))
-    return float(re.search(r"rtt [^=]+= [\d.]+/([\d.]+)/", text)[1]) * 1000
+    return {"rtt": float(re.search(r"rtt [^=]+= [\d.]+/([\d.]+)/", text)[1]) * 1000}
 
 
 def _wait_connected(pods):
@@ -159,3 +161,10 @@ def _machine_busy_seconds():
     with open("/proc/stat") as file:
         ticks = [int(word) for word in file.readline().split()[1:]]
     return sum(ticks[i] for i in (0, 1, 2, 5, 6, 7)) / 100
+
+
+_MEASURES = {
+    "tcp1": _one_stream, "cpu": _one_stream, "tcp4": _four_streams, "both": _both_ways,
+    "udp64": _small_datagrams, "udp1400": _large_datagrams, "rtt": _round_trip,
+    "loaded": _loaded_round_trip, "conns": _connections,
+}

@@ -17,18 +17,45 @@ VXLAN_OVERHEAD = 50
 OVERLAY_SECONDS_MAX = 15
 
 
-_LOSS = []  # percent, while a variant is built by lossy()
+@dataclasses.dataclass(frozen=True)
+class Wire:
+    """How the two hosts are joined. `cut`: packets cross singly, as over a wire, instead of whole
+    super-frames; loss in percent, each packet by itself, which needs single packets."""
+    cut: bool = False
+    loss: float = 0.0
+
+    @property
+    def text(self):
+        if self.loss:
+            return f"single packets on the wire, {self.loss:g} % of them lost"
+        return "single packets on the wire" if self.cut else "super-frames cross whole"
+
+    def build(self, switch, hosts):
+        if self.loss:
+            underlay.build(switch, hosts)
+        else:
+            underlay.pair(hosts)
+        self.shape(switch, hosts)
+
+    def shape(self, switch, hosts):
+        if self.loss:
+            underlay.lose(switch, hosts, self.loss)
+        elif self.cut:
+            underlay.cut_trains(hosts)
+
+
+_WIRE = [Wire()]  # the last one holds
 
 
 @contextlib.contextmanager
-def lossy(name, percent):
-    """A variant over a wire that loses so many percent of the packets, each by itself."""
-    _LOSS.append(percent)
+def over(name, wire):
+    """A variant over such a wire."""
+    _WIRE.append(wire)
     try:
         with ALL[name]() as pods:
             yield pods
     finally:
-        _LOSS.pop()
+        _WIRE.pop()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,15 +71,14 @@ def settings():
 
 
 @contextlib.contextmanager
-def running_lab(hosts, password, pods=True, wire="pair", flags=()):
+def running_lab(hosts, password, pods=True, flags=()):
     """A lab of weavers; gives it before anything waits for readiness if `pods` is False."""
     lab_of.Lab(settings()).down()
     lab = lab_of.Lab(settings())
-    wire = "switch" if _LOSS else wire
+    wire = "switch" if hosts != 2 or _WIRE[-1].loss else "pair"
     try:
-        lab.prepare(hosts, password, "full", list(flags), wire if hosts == 2 else "switch")
-        if _LOSS:
-            underlay.lose(f"{PREFIX}sw", {n: f"{PREFIX}h{n}" for n in (1, 2)}, _LOSS[-1])
+        lab.prepare(hosts, password, "full", list(flags), wire)
+        _WIRE[-1].shape(f"{PREFIX}sw", {n: f"{PREFIX}h{n}" for n in range(1, hosts + 1)})
         if pods:
             lab.launch_all()
             lab.wait_ready()
@@ -70,11 +96,7 @@ def _bare(mtu):
     hosts = {n: f"{PREFIX}h{n}" for n in (1, 2)}
     pods = {n: f"{PREFIX}p{n}" for n in (1, 2)}
     try:
-        if _LOSS:
-            underlay.build(f"{PREFIX}sw", hosts)
-            underlay.lose(f"{PREFIX}sw", hosts, _LOSS[-1])
-        else:
-            underlay.pair(hosts)
+        _WIRE[-1].build(f"{PREFIX}sw", hosts)
         for n, ns in hosts.items():
             netns.add(pods[n])
             netns.ip(ns, "link add br0 type bridge", f"link set br0 mtu {mtu} up",
@@ -173,3 +195,4 @@ def _other(build):
 ALL = {"direct": direct, "vxlan": vxlan, "swift": swift, "swift-chacha": swift_chacha,
        "swift-plain": swift_plain, "sleeve": sleeve, "sleeve-plain": sleeve_plain,
        "sleeve-pcap": sleeve_pcap, **{name: _other(build) for name, build in others.ALL.items()}}
+BY_DEFAULT = [name for name in ALL if name not in ("sleeve-plain", "sleeve-pcap")]

@@ -3,6 +3,8 @@
 from . import netns
 
 MTU = 1500
+# For ethtool, at a host's end: what makes a veth pair carry single packets as a wire does.
+CUTTING_END = ("tso", "off", "tx-udp-segmentation", "off", "gro", "on")
 
 
 def address(number):
@@ -46,19 +48,44 @@ def _set_uplink(number, ns):
     netns.sysctl(ns, net__ipv4__ip_forward=1)
 
 
+def cut_trains(hosts):
+    """Two hosts on one wire, as far as their packets go: their devices cut super-frames and trains
+    before the wire, as network cards do, and join them again at the far end."""
+    for ns in hosts.values():
+        netns.sh(*netns.command(ns, "ethtool", "-K", "eth0", *CUTTING_END))
+
+
 def lose(switch, hosts, percent):
     """Makes the switch lose packets, each by itself: the hosts' devices cut super-frames before
     the wire, the switch joins none, and only at the far end they are joined again."""
+    disturb(switch, hosts, f"numgen random mod 100000 < {round(percent * 1000)} drop")
+
+
+def lose_and_reorder(switch, hosts, loss, late):
+    """Loses `loss` percent of the packets, each by itself, and holds `late` percent back behind a
+    narrow passage, so that those which follow overtake them."""
+    for number in hosts:
+        port = f"dev h{number}"
+        rate = "rate 50mbit burst 1600 cburst 1600"
+        for what in (f"qdisc add {port} root handle 1: htb default 0",
+                     f"class add {port} parent 1: classid 1:2 htb {rate}"):
+            netns.sh(*netns.command(switch, "tc", *what.split()))
+    disturb(switch, hosts, f"numgen random mod 100000 < {round(loss * 1000)} drop",
+            f"numgen random mod 100000 < {round(late * 1000)} meta priority set 1:2")
+
+
+def disturb(switch, hosts, *rules):
+    """nftables rules for every packet that crosses the switch, each as it is on a wire."""
     for number, ns in hosts.items():
         # The device's end on the switch cuts nothing and joins nothing.
         netns.sh(*netns.command(switch, "ethtool", "-K", f"h{number}", "gro", "off", "tso", "off",
                                 "gso", "off", "tx-udp-segmentation", "off"))
-        netns.sh(*netns.command(ns, "ethtool", "-K", "eth0", "tso", "off", "tx-udp-segmentation",
-                                "off", "gro", "on"))
+        netns.sh(*netns.command(ns, "ethtool", "-K", "eth0", *CUTTING_END))
+    body = "\n".join("    " + rule for rule in rules)
     netns.sh(*netns.command(switch, "nft", "-f", "-"), stdin=f"""table bridge lab_loss {{
   chain crossing {{
     type filter hook forward priority 0
-    numgen random mod 100000 < {round(percent * 1000)} drop
+{body}
   }}
 }}
 """)
