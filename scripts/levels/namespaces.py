@@ -12,7 +12,7 @@ from .tally import ROOT, Outcome
 
 TIMEOUT_SECONDS = 600
 # Most of them wait most of the time; these measure, and run by themselves.
-ALONE = ("pods", "reference", "swift")
+ALONE = ("pods", "reference", "swift", "swift_kernel", "swift_paths")
 AT_ONCE = 2
 LONG = ("relay", "paths")  # begun first, so that none is left to run alone
 MARK = re.compile(r"^(PASS|FAIL|SKIP): ", re.MULTILINE)

@@ -189,6 +189,26 @@ def _udp(port):
     return made
 
 
+def in_pod(name, *argv):
+    """An argv that runs a command in a pod's network."""
+    return netns.command(state().pod(name)["netns"], *argv)
+
+
+def host_end(host, pod_name):
+    """The host's end of a pod's veth pair."""
+    links = netns.sh("ip", "-n", f"{PREFIX}{host}", "-o", "link", "show", "type", "veth")
+    inside = netns.sh("ip", "-n", state().pod(pod_name)["netns"], "-o", "link", "show", "eth0")
+    index = re.search(r"eth0@if(\d+)", inside)[1]
+    return re.search(rf"^{index}: ([^@:]+)", links, re.MULTILINE)[1]
+
+
+def metric(host, pattern):
+    """The sum of a host's samples whose name and labels match."""
+    _, text = state().host(host).http("GET", "/metrics")
+    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
+               if re.match(pattern, line))
+
+
 def resident_mb(host):
     with open(f"/proc/{state().host(host).record['weaver']}/status") as file:
         return int(re.search(r"VmRSS:\s+(\d+)", file.read())[1]) / 1024
