@@ -6,6 +6,7 @@
 #include "plugin/cni/core/naming.h"
 #include "plugin/cni/core/plan.h"
 #include "plugin/cni/delegate.h"
+#include "plugin/cni/guarding.h"
 #include "plugin/cni/verbs.h"
 #include "router/linux/addr.h"
 #include "router/linux/link.h"
@@ -93,20 +94,26 @@ class Adding {
       return Fault{FaultCode::try_again,
                    "the address of an earlier container of this id is still being released", ""};
     }
-    had_record_ = call_.state.recall(call_.attachment()).has_value();
-    write_record(host_link_of(call_.attachment()));
+    const auto earlier = call_.state.recall(call_.attachment());
+    had_record_ = earlier.has_value();
+    const bool links = call_.role == Role::network;
+    record_ = {.attachment = call_.attachment(),
+               .network = call_.conf.name,
+               .ident = delegated_ ? "" : ident_,
+               .guest_link = links ? interface_name(call_.conf, call_.env) : "",
+               .host_link = links ? host_link_of(call_.attachment()) : ""};
+    // A repeated ADD, or one after a kill: the link may stand already, under another name.
+    if (earlier && links && !earlier->host_link.empty()) {
+      record_.host_link = earlier->host_link;
+      record_.guard = earlier->guard;
+    }
+    write_record();
     return {};
   }
 
-  void write_record(const std::string& host_link) const {
-    const bool links = call_.role == Role::network;
-    const bool ok =
-        call_.state.remember({.attachment = call_.attachment(),
-                              .network = call_.conf.name,
-                              .ident = delegated_ ? "" : ident_,
-                              .guest_link = links ? interface_name(call_.conf, call_.env) : "",
-                              .host_link = links ? host_link : ""});
-    if (!ok) call_.note("cannot write to the state directory: GC will not know this attachment");
+  void write_record() const {
+    if (call_.state.remember(record_)) return;
+    call_.note("cannot write to the state directory: GC will not know this attachment");
   }
 
   Outcome<IpamOutcome> allocate_by_delegate() {
@@ -193,21 +200,52 @@ class Adding {
                           .addresses = plan.addresses,
                           .gateway = plan.gateway,
                           .routes = {},
-                          .hairpin = call_.conf.hairpin};
+                          .hairpin = call_.conf.hairpin,
+                          .witness = witness(plan)};
     for (const ConfRoute& route : plan.routes)
       spec.routes.push_back({route.dst, route.gw});
     auto link = net::attach_pod(spec);
+    if (guard_fault_) return *guard_fault_;
     if (!link) {
       return plumbing_fault(link.error(), "plugging " + spec.ifname + " into " + spec.bridge);
     }
-    // The name may have been taken by another container's.
-    if (link->host_name != spec.host_name) write_record(link->host_name);
     const PluggedLinks links{
         .bridge = {.name = spec.bridge, .mac = bridge_mac()},
         .host = {.name = link->host_name, .mac = link->host_mac.text(), .mtu = link->mtu},
         .pod = {
             .name = spec.ifname, .mac = link->mac.text(), .sandbox = spec.netns, .mtu = link->mtu}};
     return network_result(call_.conf, ipam, plan, links);
+  }
+
+  net::PodLinkWitness witness(const PodPlan& plan) {
+    return {.named =
+                [this](const std::string& host_name) {
+                  // It may be another one than planned, which another container has.
+                  if (record_.host_link == host_name) return;
+                  record_.host_link = host_name;
+                  write_record();
+                },
+            .before_traffic = [this, &plan](const net::PodLink& link) -> Result<> {
+              auto done = guard(plan, link);
+              if (done) return {};
+              guard_fault_ = done.fault();
+              return Error{Errc::system, 0, "no guard against spoofing"};
+            }};
+  }
+
+  Outcome<> guard(const PodPlan& plan, const net::PodLink& link) {
+    guarded_ = guarded_ || link.created;
+    record_.guard.reset();
+    if (call_.conf.anti_spoofing) {
+      record_.guard = net::PodGuard{.host_name = link.host_name, .mac = link.mac, .addresses = {}};
+      for (const Cidr& address : plan.addresses)
+        record_.guard->addresses.push_back(address.addr());
+    }
+    write_record();
+    if (!record_.guard) {
+      if (auto ok = leave_unguarded(link.host_name); !ok) return ok;
+    }
+    return guard_container(call_, &record_);
   }
 
   std::string bridge_mac() const {
@@ -229,6 +267,11 @@ class Adding {
       if (!ok) call_.note("undoing ADD: " + ok.fault().msg);
     }
     if (!had_record_) call_.state.forget(call_.attachment());
+    if (!guarded_) return;
+    record_.guard.reset();
+    if (had_record_) write_record();
+    if (auto ok = sweep_guards(); !ok) call_.note(ok.fault().msg);
+    if (auto ok = guard_container(call_); !ok) call_.note(ok.fault().msg);
   }
 
   const Call& call_;
@@ -237,6 +280,9 @@ class Adding {
   std::string ident_;
   bool delegated_;
   bool had_record_ = false;
+  AttachmentRecord record_;
+  bool guarded_ = false;  // rules were made for a link that goes if ADD fails
+  std::optional<Fault> guard_fault_;
   bool daemon_was_asked_ = false;
   bool delegate_was_asked_ = false;
 };

@@ -5,6 +5,7 @@
 #include "plugin/cni/core/naming.h"
 #include "plugin/cni/core/plan.h"
 #include "plugin/cni/delegate.h"
+#include "plugin/cni/guarding.h"
 #include "plugin/cni/verbs.h"
 #include "router/linux/addr.h"
 #include "router/linux/link.h"
@@ -135,7 +136,9 @@ class Inspection {
     if (!host->up || host->master != bridge->index) {
       return mismatch("the host's interface " + name + " is not plugged into " + call_.conf.bridge);
     }
-    return {};
+    auto mac = MacAddr::parse(expected_.mac);
+    if (!call_.conf.anti_spoofing || !record || !mac) return {};
+    return check_guard(call_, *record, *mac);
   }
 
   const Call& call_;

@@ -4,6 +4,7 @@
 #include "plugin/cni/core/naming.h"
 #include "plugin/cni/core/plan.h"
 #include "plugin/cni/delegate.h"
+#include "plugin/cni/guarding.h"
 #include "plugin/cni/verbs.h"
 #include "router/linux/link.h"
 #include "router/linux/netns.h"
@@ -99,6 +100,7 @@ Outcome<> del(const Call& call) {
   const bool has_links = record ? !record->guest_link.empty() : call.role == Role::network;
   if (call.role == Role::network && has_links) {
     if (auto ok = unplug(call, record, call.env.netns); !ok) return ok.fault();
+    if (auto ok = sweep_guards(); !ok) return ok.fault();
   }
   const bool delegated = call.role == Role::network && call.conf.ipam.delegated();
   if (delegated) {
@@ -111,6 +113,8 @@ Outcome<> del(const Call& call) {
     if (!ok) return ok.fault();
   }
   call.state.forget(call.attachment());
+  // Its addresses are no longer to be used on the container's other interfaces.
+  if (auto ok = guard_container(call); !ok) call.note(ok.fault().msg);
   catch_up(call);
   return {};
 }

@@ -3,6 +3,7 @@
 // runtime does not list; one that fails does not keep the others from being removed.
 #include "plugin/cni/core/naming.h"
 #include "plugin/cni/delegate.h"
+#include "plugin/cni/guarding.h"
 #include "plugin/cni/verbs.h"
 #include "router/linux/link.h"
 
@@ -57,6 +58,7 @@ Outcome<> gc(const Call& call) {
     if (!mine || call.conf.valid_attachments->contains(record.attachment)) continue;
     keep_first(collect(call, record, deadline));
   }
+  if (call.role == Role::network) keep_first(sweep_guards());
   keep_first(ask_delegate(call, deadline.left(call.timeouts.delegate)));
   catch_up(call);
   call.state.sweep();

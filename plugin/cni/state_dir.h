@@ -10,10 +10,12 @@
 
 #include "base/time_point.h"
 #include "plugin/cni/core/config.h"
+#include "router/linux/pod_guard.h"
+#include "router/releases/release_queue.h"
 
 namespace weft::cni {
 
-inline constexpr std::string_view kDefaultStateDir = "/var/lib/weave/cni";
+inline constexpr std::string_view kDefaultStateDir = releases::kDefaultFolder;
 
 struct AttachmentRecord {
   Attachment attachment;
@@ -21,17 +23,20 @@ struct AttachmentRecord {
   std::string ident;       // towards the daemon; empty: another plugin handed out the addresses
   std::string guest_link;  // empty: addresses only
   std::string host_link;
+  // What it may send, to be put back if somebody flushes the rules. None: anything.
+  std::optional<linux_net::PodGuard> guard{};
 };
 
 class StateDir {
  public:
-  explicit StateDir(std::string path) : path_(std::move(path)) {}
+  explicit StateDir(std::string path) : path_(std::move(path)), queue_(path_) {}
 
   // False: could not be written; errno says why.
   bool remember(const AttachmentRecord& record) const;
   std::optional<AttachmentRecord> recall(const Attachment& attachment) const;
   void forget(const Attachment& attachment) const;
   std::vector<AttachmentRecord> attachments() const;
+  std::vector<AttachmentRecord> attachments_of(const std::string& container_id) const;
 
   // Queued releases are on disk when this returns true.
   bool queue_release(const std::string& ident) const;
@@ -48,6 +53,7 @@ class StateDir {
 
  private:
   std::string path_;
+  releases::ReleaseQueue queue_;
 };
 
 }  // namespace weft::cni

@@ -12,6 +12,7 @@
 #include "router/cli/launch.h"
 #include "router/linux/bridge_plumbing.h"
 #include "router/linux/masquerade.h"
+#include "router/linux/pod_guard.h"
 #include "router/process/child.h"
 
 namespace weft::cli {
@@ -80,6 +81,10 @@ std::string remove_plumbing(const std::string& bridge) {
   auto nft = net::Nft::open();
   if (!nft) return "nftables: " + to_string(nft.error());
   if (auto gone = net::remove_host_rules(*nft); !gone) {
+    return "nftables: " + to_string(gone.error());
+  }
+  // A kernel without the bridge family holds no such table.
+  if (auto gone = net::remove_guards(*nft); !gone && gone.error().sys_errno != EOPNOTSUPP) {
     return "nftables: " + to_string(gone.error());
   }
   return "";

@@ -12,7 +12,7 @@
 namespace weft::daemon {
 namespace {
 
-// How often flushed rules are looked for.
+// How often flushed rules and owed releases are looked for.
 constexpr Duration kUpkeepInterval = std::chrono::seconds(10);
 // The owner under which the bridge's own addresses are filed, as in Weave.
 constexpr std::string_view kExposeIdent = "weave:expose";
@@ -241,6 +241,7 @@ void Daemon::on_upkeep() {
   if (network_.restore_rules()) {
     log(LogLevel::warning, "nft", "our table was gone (somebody flushed the ruleset): put back");
   }
+  owed_.work();
   upkeep_->arm(loop_.now() + kUpkeepInterval);
 }
 

@@ -15,6 +15,7 @@
 #include "router/daemon/identity.h"
 #include "router/daemon/ipam_inspector.h"
 #include "router/daemon/options.h"
+#include "router/daemon/owed_releases.h"
 #include "router/daemon/packet_edges.h"
 #include "router/io/http_server.h"
 #include "router/io/service_manager.h"
@@ -88,6 +89,7 @@ class Daemon final : public Control {
   std::vector<std::unique_ptr<io::HttpServer>> servers_;
   std::unique_ptr<io::Timer> upkeep_;
   std::unique_ptr<IpamInspector> inspector_;
+  OwedReleases owed_{*this, options_.cni_state_dir};
   std::uint64_t last_request_ = 0;
   bool ready_ = false;
   int exit_code_ = 0;

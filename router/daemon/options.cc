@@ -25,6 +25,7 @@ struct Raw {
   std::string host, name, nickname, password, password_file;
   std::string http_addr, status_addr, metrics_addr;
   std::string ipalloc_init, ipalloc_range, ipalloc_default_subnet, trusted_subnets;
+  std::string cni_state_dir{releases::kDefaultFolder};
   std::string db_prefix = "/weavedb/weave", bridge = "weave", log_level = "info";
   std::string capture = "auto", overlays = "swift,sleeve", ciphers;
   int port = 6783, conn_limit = 200, mtu = 0, bufsz = 8, min_protocol_version = 2;
@@ -58,6 +59,8 @@ void declare_host(CLI::App& app, Raw& raw) {
       ->capture_default_str();
   app.add_option("--weave-bridge", raw.bridge, "bridge name")->capture_default_str();
   app.add_option("--bufsz", raw.bufsz, "capture buffer, MB")->capture_default_str();
+  app.add_option("--cni-state-dir", raw.cni_state_dir,
+                 "where the CNI plugin leaves releases for us (its WEFT_CNI_STATE_DIR)");
   app.add_option("--db-prefix", raw.db_prefix, "state is kept in <prefix>weft.db")
       ->capture_default_str();
   app.add_option("--http-addr", raw.http_addr,
@@ -219,6 +222,7 @@ Fault check_host(const Raw& raw, Options& options) {
   options.host = raw.host;
   options.bridge = raw.bridge;
   options.db_prefix = raw.db_prefix;
+  options.cni_state_dir = raw.cni_state_dir;
   options.http_addr = raw.http_addr;
   options.status_addr = raw.status_addr;
   options.metrics_addr = raw.metrics_addr;

@@ -15,6 +15,7 @@
 #include "crypto/packet_aead.h"
 #include "crypto/secret.h"
 #include "ipam-crdt/allocator.h"
+#include "router/releases/release_queue.h"
 
 namespace weft::daemon {
 
@@ -38,6 +39,7 @@ struct Options {
   std::string http_addr, status_addr, metrics_addr;
   std::optional<IpamOptions> ipam;
   std::vector<Cidr> trusted_subnets;
+  std::string cni_state_dir{releases::kDefaultFolder};
   std::string db_prefix = "/weavedb/weave";
   std::string bridge = "weave";
   bool resume = false;

@@ -21,6 +21,10 @@ constexpr std::string_view kHostPrefix = "vethwepl";
 constexpr std::size_t kIdChars = 7;
 constexpr std::string_view kNameDigits = "0123456789abcdefghijklmnopqrstuvwxyz";
 
+void tell_name(const PodLinkSpec& spec, const std::string& host_name) {
+  if (spec.witness.named) spec.witness.named(host_name);
+}
+
 // One attachment in progress: sockets of both namespaces, and how to undo what was done so far.
 class Attachment {
  public:
@@ -35,12 +39,14 @@ class Attachment {
   Result<> find_or_create();
   Result<> adopt(const Link& inside);
   Result<> create();
+  Result<> let_caller_prepare();
   Result<> plug_in();
   Result<> configure_inside();
   Result<> add_addresses();
   Result<> add_routes();
   Result<> add_route_undoably(const Route& route);
   bool covered(Ipv4Addr gateway) const;
+  PodLink made() const;
   void undo();
 
   const PodLinkSpec* spec_;
@@ -80,16 +86,21 @@ Result<PodLink> Attachment::run() {
     undo();
     return done.error();
   }
-  return PodLink{.created = created_,
-                 .host_name = outside_.name,
-                 .host_mac = outside_.mac,
-                 .mac = inside_.mac,
-                 .mtu = inside_.mtu};
+  return made();
+}
+
+PodLink Attachment::made() const {
+  return {.created = created_,
+          .host_name = outside_.name,
+          .host_mac = outside_.mac,
+          .mac = inside_.mac,
+          .mtu = inside_.mtu};
 }
 
 Result<> Attachment::steps() {
-  for (const auto step : {&Attachment::find_or_create, &Attachment::plug_in,
-                          &Attachment::configure_inside, &Attachment::add_addresses}) {
+  for (const auto step :
+       {&Attachment::find_or_create, &Attachment::let_caller_prepare, &Attachment::plug_in,
+        &Attachment::configure_inside, &Attachment::add_addresses}) {
     if (auto done = (this->*step)(); !done) return done;
   }
   if (auto up = set_link_up(pod_, inside_.index); !up) return up;
@@ -125,6 +136,7 @@ Result<> Attachment::adopt(const Link& inside) {
   }
   inside_ = inside;
   outside_ = *outside;
+  tell_name(*spec_, outside_.name);
   if (!spec_->mac || *spec_->mac == inside_.mac) return {};
   inside_.mac = *spec_->mac;
   return set_link_mac(pod_, inside_.index, *spec_->mac);
@@ -138,11 +150,13 @@ Result<> Attachment::create() {
                 .mtu = spec_->mtu != 0 ? spec_->mtu : bridge_.mtu,
                 .peer_mac = spec_->mac,
                 .peer_ns = &ns_};
+  tell_name(*spec_, veth.name);
   auto made = create_veth(host_, veth);
   for (const char digit : kNameDigits) {
     if (made || made.error().sys_errno != EEXIST) break;
     veth.name = spec_->host_name;
     veth.name.back() = digit;
+    tell_name(*spec_, veth.name);
     made = create_veth(host_, veth);
   }
   if (!made) return made;
@@ -154,6 +168,10 @@ Result<> Attachment::create() {
   if (!inside) return inside.error();
   inside_ = *inside;
   return {};
+}
+
+Result<> Attachment::let_caller_prepare() {
+  return spec_->witness.before_traffic ? spec_->witness.before_traffic(made()) : Result<>();
 }
 
 Result<> Attachment::plug_in() {

@@ -3,6 +3,7 @@
 // there already is kept, and a first attach that fails leaves nothing behind.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,6 +18,23 @@ namespace weft::linux_net {
 struct PodRoute {
   Cidr to;
   std::optional<Ipv4Addr> gateway;  // none: on the link
+};
+
+struct PodLink {
+  bool created = false;  // false: the interface was there already
+  std::string host_name;
+  MacAddr host_mac;
+  MacAddr mac;
+  int mtu = 0;
+};
+
+// Told while an interface comes to be, so that a caller who is killed at any moment has written
+// down what it made. Either may be empty.
+struct PodLinkWitness {
+  // The name of the host's end: before it is made, or when it was found.
+  std::function<void(const std::string& host_name)> named;
+  // Both ends are there and carry nothing yet. An error undoes them.
+  std::function<Result<>(const PodLink&)> before_traffic;
 };
 
 struct PodLinkSpec {
@@ -35,14 +53,7 @@ struct PodLinkSpec {
   // Off: the pod hands over whole frames with checksums done. The bridge end of the capture does
   // that for all pods (see bridge_plumbing.h), so pods keep theirs for fast local traffic.
   bool tx_offload = true;
-};
-
-struct PodLink {
-  bool created = false;  // false: the interface was there already
-  std::string host_name;
-  MacAddr host_mac;
-  MacAddr mac;
-  int mtu = 0;
+  PodLinkWitness witness{};
 };
 
 // "vethwepl" + the first 7 characters of the container's id. Ids shorter than 7 are used whole;

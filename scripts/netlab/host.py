@@ -67,6 +67,7 @@ class Host:
             "http-addr": "127.0.0.1:6784", "ipalloc-range": "10.32.0.0/12",
             "db-prefix": f"{self.folder}/", "nickname": self.name,
             "ipalloc-init": f"consensus={len(peers) + 1}",
+            "cni-state-dir": f"{self.folder}/cni",
         }
         if password_file:
             defaults["password-file"] = password_file

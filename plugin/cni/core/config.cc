@@ -12,6 +12,9 @@ namespace {
 
 // Frames have to fit a 16-bit length.
 constexpr int kMtuMax = 65535;
+// What containerd and CRI-O call the capability that hands on a pod's annotations, and ours.
+constexpr const char* kPodAnnotations = "io.kubernetes.cri.pod-annotations";
+constexpr const char* kAntiSpoofingAnnotation = "weave.works/anti-spoofing";
 
 class ConfReader {
  public:
@@ -40,6 +43,7 @@ class ConfReader {
     conf_.mtu = top_.number("mtu", 0, kMtuMax).value_or(0);
     conf_.hairpin = top_.boolean("hairpinMode").value_or(true);
     conf_.default_route = top_.boolean("defaultRoute").value_or(true);
+    conf_.anti_spoofing = top_.boolean("antiSpoofing").value_or(true);
     conf_.http_addr = top_.text("weaveHttpAddr");
     for (const char* name : {"isGateway", "ipMasq"}) {
       if (top_.boolean(name).value_or(false)) {
@@ -101,6 +105,7 @@ class ConfReader {
     if (const Json* runtime = top_.object("runtimeConfig")) {
       read_wish_object(*runtime, "runtimeConfig.");
       read_runtime_dns(*runtime);
+      read_annotations(*runtime);
     }
   }
 
@@ -108,6 +113,22 @@ class ConfReader {
     Fields fields(json, where, fault_);
     if (auto ips = fields.texts("ips"); !ips.empty()) want_ips(ips, where + "ips");
     if (auto mac = fields.text("mac"); !mac.empty()) want_mac(mac, where + "mac");
+    if (auto wanted = fields.boolean("antiSpoofing")) conf_.anti_spoofing = *wanted;
+  }
+
+  // They come only to a plugin whose configuration asks for them: who may write annotations may
+  // then opt out.
+  void read_annotations(const Json& runtime) {
+    Fields outer(runtime, "runtimeConfig.", fault_);
+    const Json* annotations = outer.object(kPodAnnotations);
+    if (annotations == nullptr) return;
+    Fields fields(*annotations, "annotation ", fault_);
+    const std::string wanted = fields.text(kAntiSpoofingAnnotation);
+    if (wanted.empty()) return;
+    if (wanted != "true" && wanted != "false") {
+      return fields.refuse(kAntiSpoofingAnnotation, "must be \"true\" or \"false\"");
+    }
+    conf_.anti_spoofing = wanted == "true";
   }
 
   // The capability calls its lists "servers" and "searches".

@@ -48,6 +48,8 @@ struct NetConf {
   int mtu = 0;  // 0: the bridge's
   bool hairpin = true;
   bool default_route = true;  // false: never take it, nor a gateway
+  // The container may send with its own MAC and IPv4 addresses only.
+  bool anti_spoofing = true;
   // The interface's name if CNI_IFNAME belongs to a plugin before us in the chain.
   std::string second_ifname = "ethwe";
   std::string http_addr;  // weaveHttpAddr; empty: the environment's or the default
