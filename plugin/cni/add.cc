@@ -12,6 +12,7 @@
 #include "router/linux/link.h"
 #include "router/linux/netns.h"
 #include "router/linux/pod_link.h"
+#include "router/linux/route.h"
 
 namespace weft::cni {
 
@@ -79,13 +80,27 @@ class Adding {
     auto ipam = delegated_ ? allocate_by_delegate() : allocate_built_in();
     if (!ipam) return ipam.fault();
     if (call_.role == Role::ipam) return ipam_result(call_.conf, *ipam);
+    NetConf conf = call_.conf;
+    if (default_route_is_anothers()) conf.default_route = false;
     std::optional<Ipv4Addr> gateway;
-    if (needs_bridge_gateway(call_.conf, *ipam)) {
+    if (needs_bridge_gateway(conf, *ipam)) {
       auto found = bridge_gateway(*ipam);
       if (!found) return found.fault();
       gateway = *found;
     }
-    return plug(*ipam, plan_pod(call_.conf, *ipam, gateway));
+    return plug(*ipam, plan_pod(conf, *ipam, gateway));
+  }
+
+  // Does another interface of the container lead to the world, whoever made it?
+  bool default_route_is_anothers() const {
+    auto ns = net::NetNs::open(call_.env.netns);
+    auto inside = ns ? net::Netlink::open(*ns) : Result<net::Netlink>(ns.error());
+    auto routes = inside ? net::list_routes(*inside) : Result<std::vector<net::Route>>(Error{});
+    if (!routes) return false;
+    auto ours = net::find_link(*inside, interface_name(call_.conf, call_.env));
+    return std::any_of(routes->begin(), routes->end(), [&](const net::Route& route) {
+      return route.is_default() && !(ours && route.link == ours->index);
+    });
   }
 
   // Before anything is made, so that GC finds whatever a killed ADD leaves.

@@ -81,6 +81,38 @@ Outcome<std::string> run_configured(const Invocation& invocation, const Environm
                    .log = log});
 }
 
+// For faults that tell no cure of their own.
+std::string usual_cure(FaultCode code) {
+  switch (code) {
+    case FaultCode::incompatible_version:
+      return "correct cniVersion in /etc/cni/net.d";
+    case FaultCode::unknown_container:
+      return "the container is gone: there is nothing to do";
+    case FaultCode::bad_environment:
+      return "the container runtime sets it; to try by hand, see weave-net --help";
+    case FaultCode::io_failure:
+    case FaultCode::undecodable:
+      return "the runtime passes a file of /etc/cni/net.d on stdin: mend it there";
+    case FaultCode::bad_config:
+      return "correct it in /etc/cni/net.d; docs/cni.md has all fields";
+    case FaultCode::try_again:
+    case FaultCode::not_available:
+    case FaultCode::limited:
+      return "the runtime tries again by itself; weave status tells of the daemon";
+    case FaultCode::plumbing:
+      return "see the kernel's log";
+    case FaultCode::address:
+      return "ask for another address; weave ps tells who holds which";
+    case FaultCode::delegate:
+      return "that plugin is to be mended, or ipam.type to be another";
+    case FaultCode::mismatch:
+      return "delete the container's sandbox, to have it made anew";
+    case FaultCode::conflict:
+      return "use another CNI_IFNAME or interfaceName";
+  }
+  return "";  // another plugin's code, in its own words
+}
+
 // People look for "CNI", the plugin and the container in the journal of the runtime.
 std::string prefix(Role role, const Environment* env) {
   std::string out = "CNI plugin " + std::string(plugin_name(role)) + ": ";
@@ -105,6 +137,7 @@ Reply run_plugin(const Invocation& invocation) {
   }
   Fault fault = outcome.fault();
   fault.msg = prefix(invocation.role, env ? &*env : nullptr) + fault.msg;
+  if (fault.details.empty()) fault.details = usual_cure(fault.code);
   reply.exit_code = 1;
   reply.out = print(to_json(fault, answer_version(invocation.config_text)));
   reply.log += fault.msg + (fault.details.empty() ? "" : "; " + fault.details) + "\n";

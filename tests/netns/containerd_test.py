@@ -87,13 +87,13 @@ def containers():
               a != b and all(x.startswith("10.") and 32 <= int(x.split(".")[1]) < 48
                              for x in (a, b)), f"{a} {b}")
         for machine, address in ((one, b), (two, a)):
-            said = machine.execute("web", f"/bin/wget -qO- -T 5 http://{address}/")
+            said = machine.execute("web", f"/bin/fetch {address} 80")
             check(f"containerd: {machine.host.name}'s container reaches the other by the overlay",
-                  said == "here\n", said)
-        said = two.run("busybox wget -qO- -T 5 http://10.99.0.1:8080/", check=False)
-        check("containerd: the published port answers another host", said == "here\n", said)
-        said = two.execute("web", "/bin/wget -qO- -T 5 http://10.99.0.1:8080/")
-        check("containerd: and a container of another host", said == "here\n", said)
+                  said == "here\n", said.strip())
+        said = two.run("curl -s --max-time 5 http://10.99.0.1:8080/", check=False)
+        check("containerd: the published port answers another host", said == "here\n", said.strip())
+        said = two.execute("web", "/bin/fetch 10.99.0.1 8080")
+        check("containerd: and a container of another host", said == "here\n", said.strip())
         for machine, earlier in zip(machines, before):
             machine.end("web")
             wait_for(f"containerd: an ended container leaves nothing on {machine.host.name}", 5,

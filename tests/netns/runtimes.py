@@ -14,7 +14,9 @@ from netlab.netns import LabError
 
 BUSYBOX = "/bin/busybox"
 IMAGE = "docker.io/library/weft-test:latest"
-APPLETS = ("sh", "httpd", "wget", "ping", "sleep", "ip", "cat", "hostname")
+APPLETS = ("sh", "httpd", "nc", "tail", "ping", "ip")
+# Debian's static busybox cannot resolve names, not even addresses as such, so its wget crashes.
+FETCH = b"#!/bin/sh\nprintf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 5 $1 $2 | tail -n 1\n"
 
 
 def missing(*programs):
@@ -33,6 +35,7 @@ def make_image(path):
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
             tar.addfile(link)
         _put(tar, "www/index.html", b"here\n")
+        _put(tar, "bin/fetch", FETCH, 0o755)
         for folder in ("etc", "tmp", "proc", "sys", "dev"):
             entry = tarfile.TarInfo(folder)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o755
@@ -54,9 +57,9 @@ def make_image(path):
                                                "annotations": names}]}).encode())
 
 
-def _put(tar, name, data):
+def _put(tar, name, data, mode=0o644):
     entry = tarfile.TarInfo(name)
-    entry.size, entry.mode = len(data), 0o644
+    entry.size, entry.mode = len(data), mode
     tar.addfile(entry, io.BytesIO(data))
 
 
@@ -81,9 +84,7 @@ class Machine:
 
     def run(self, line, check=True, background=False, seconds=120):
         """A shell line in the host: what it printed."""
-        env = dict(os.environ, WEFT_CNI_STATE_DIR=f"{self.host.folder}/cni",
-                   WEAVE_HTTP_ADDR=self.host.record["http"],
-                   CONTAINERS_CONF=self.file("podman.conf"), XDG_CONFIG_HOME=self.host.folder)
+        env = dict(os.environ, CONTAINERS_CONF=self.file("podman.conf"))
         argv = self.host.command("sh", "-c", line)
         if background:
             log = open(self.file("background.log"), "a")
@@ -106,7 +107,7 @@ class Machine:
                          check=False)
         nat = netns.sh(*netns.command(ns, "iptables-save", "-t", "nat"), check=False)
         records = sorted(name for folder in ("attached", "pending")
-                         for name in self._names(f"{self.host.folder}/cni/{folder}"))
+                         for name in self._names(self.file(f"var-lib/weave/cni/{folder}")))
         return {"links": links, "rules": rules.count("vethwepl"),
                 "published": sum("--dport" in line for line in nat.splitlines()
                                  if line.startswith("-A CNI-DN-")),

@@ -231,6 +231,8 @@ def several_interfaces():
         out = netns.sh(*netns.command(far, "ping", "-c", "3", "-i", "0.2", "-W", "1", address),
                        check=False)
         check(f"two interfaces: {address} answers", " 0% packet loss" in out)
+    check("two interfaces: the default route stays with the first",
+          first["routes"] and "routes" not in second, str(second.get("routes")))
     net.check(container, ns, first)
     net.check(container, ns, second, "net1")
     near, a = station("p3"), Station(ns, addresses[0])

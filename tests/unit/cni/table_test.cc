@@ -61,7 +61,7 @@ FakeDaemon::Script to(const std::string& method, Fate fate,
   };
 }
 
-struct Failure {
+struct Blow {
   const char* name;
   std::function<void(Table&)> strike = [](Table&) {
   };
@@ -72,7 +72,7 @@ struct Failure {
   bool before_version = false;         // found before it is asked whether the version has the verb
 };
 
-std::vector<Failure> failures() {
+std::vector<Blow> failures() {
   const std::string huge = R"({"name": ")" + std::string(2 << 20, 'x') + "\"}";
   const std::string deep = R"({"name": "n", "x": )" + std::string(100'000, '[');
   const auto reply = [](unsigned status, const char* body) {
@@ -168,6 +168,7 @@ void check_fault(const Reply& reply, const std::string& verb, int code, const ch
   }
   const std::string msg = printed["msg"];
   CHECK_MESSAGE(msg.starts_with("CNI plugin weave-net: "), msg);
+  if (code != 42) CHECK_MESSAGE(!printed.value("details", "").empty(), msg);
   const bool of_container = verb != "GC" && verb != "STATUS" && code != 4;
   if (of_container) {
     CHECK_MESSAGE(msg.find(verb + " for container " + kIdent + " (eth0): ") != std::string::npos,
@@ -199,17 +200,17 @@ json expected_result(Table& table, SpecVersion version) {
   return out;
 }
 
-std::string call_config(const Failure& failure, const std::string& version, const std::string& verb,
+std::string call_config(const Blow& blow, const std::string& version, const std::string& verb,
                         const std::optional<json>& prev) {
-  if (failure.input) return *failure.input;
-  std::string more = failure.fields;
+  if (blow.input) return *blow.input;
+  std::string more = blow.fields;
   if (verb == "GC") {
     more += std::string(more.empty() ? "" : ", ") + R"("cni.dev/valid-attachments": [])";
   }
   return prev ? with_prev(version, *prev, more) : config(version, more);
 }
 
-void one_cell(Table& table, const Failure& failure, SpecVersion version, std::size_t verb_index) {
+void one_cell(Table& table, const Blow& blow, SpecVersion version, std::size_t verb_index) {
   const std::string verb = kVerbs[verb_index];
   const std::string version_text(text(version));
   table.well();
@@ -219,12 +220,12 @@ void one_cell(Table& table, const Failure& failure, SpecVersion version, std::si
     REQUIRE_MESSAGE(added.exit_code == 0, added.out);
     if (verb != "GC") prev = parse_reply(added);
   }
-  failure.strike(table);
-  const Reply reply = table.call(verb, call_config(failure, version_text, verb, prev));
+  blow.strike(table);
+  const Reply reply = table.call(verb, call_config(blow, version_text, verb, prev));
   const int code =
-      failure.before_version || has_verb(version, verb) ? failure.codes[verb_index] : 1;
+      blow.before_version || has_verb(version, verb) ? blow.codes[verb_index] : 1;
   if (code != 0) {
-    const bool own = !failure.input;
+    const bool own = !blow.input;
     check_fault(reply, verb, code, own ? version_text.c_str() : "1.1.0");
   } else {
     CHECK_MESSAGE(reply.exit_code == 0, reply.out);
@@ -244,13 +245,13 @@ void one_cell(Table& table, const Failure& failure, SpecVersion version, std::si
 TEST_CASE("cni table: verb by version by failure: code, shape, and nothing is left") {
   if (!can_make_namespaces()) return;
   Table table;
-  for (const Failure& failure : failures()) {
-    CAPTURE(failure.name);
+  for (const Blow& blow : failures()) {
+    CAPTURE(blow.name);
     for (SpecVersion version : kSpecVersions) {
       CAPTURE(text(version));
       for (std::size_t verb = 0; verb < kVerbs.size(); ++verb) {
         CAPTURE(kVerbs[verb]);
-        one_cell(table, failure, version, verb);
+        one_cell(table, blow, version, verb);
       }
     }
   }
@@ -258,9 +259,9 @@ TEST_CASE("cni table: verb by version by failure: code, shape, and nothing is le
 
 TEST_CASE("cni table: VERSION answers under every failure") {
   Bench bench;
-  for (const Failure& failure : failures()) {
-    CAPTURE(failure.name);
-    const Reply reply = bench.call("VERSION", failure.input.value_or(config("1.0.0")));
+  for (const Blow& blow : failures()) {
+    CAPTURE(blow.name);
+    const Reply reply = bench.call("VERSION", blow.input.value_or(config("1.0.0")));
     CHECK(reply.exit_code == 0);
     CHECK(parse_reply(reply)["supportedVersions"].size() == kSpecVersions.size());
   }
