@@ -47,7 +47,8 @@ class Traces:
         self.elements = sum(len(s.get("elem", [])) for s in sets)
         self.rules = rules.count('"rule"')
         self.files = sorted(os.path.join(folder, name) for folder, _, names in
-                            os.walk(f"{host.folder}/cni") for name in names)
+                            os.walk(f"{host.folder}/cni") for name in names
+                            if name != "pending.lock")  # which stays
         self.descriptors = descriptors(host.record["weaver"])
 
     def differences(self, other):

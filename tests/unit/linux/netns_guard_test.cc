@@ -21,7 +21,7 @@ struct Host {
 
 PodGuard guard(const std::string& name, std::uint32_t last) {
   return {.host_name = name,
-          .mac = MacAddr{0x0e0000000000 + last},
+          .mac = MacAddr{std::uint64_t{0x0e0000000000} + last},
           .addresses = {Ipv4Addr{0x0a200000 + last}}};
 }
 
