@@ -74,7 +74,8 @@ def containers():
               routes.splitlines()[0] if routes else "")
         one.podman("restart -t 0 web")
         said = two.podman(f"exec web /bin/fetch {address_of(one)} 80", check=False)
-        check("podman: after a restart of its container it is reached", said == "here\n", said.strip())
+        check("podman: after a restart of its container it is reached", said == "here\n",
+              said.strip())
         one.podman("run --rm " + IMAGE + " /bin/ping -c 1 -W 3 " + b)
         for machine, earlier in zip((one, two), before):
             machine.podman("rm -f -t 0 web")
