@@ -231,7 +231,9 @@ void one_cell(Table& table, const Blow& blow, SpecVersion version, std::size_t v
   const bool waits = blow.codes[verb_index] != 0 || verb == "DEL" || verb == "GC";
   table.be_patient(!blow.silent || !waits);
   const Reply reply = table.call(verb, call_config(blow, version_text, verb, prev));
-  const int code = blow.before_version || has_verb(version, verb) ? blow.codes[verb_index] : 1;
+  const int struck = blow.codes[verb_index];
+  const bool seen_first = blow.before_version && struck != 0;
+  const int code = seen_first || has_verb(version, verb) ? struck : 1;
   if (code != 0) {
     const bool own = !blow.input;
     check_fault(reply, verb, code, own ? version_text.c_str() : "1.1.0");
