@@ -15,7 +15,8 @@
 
 Node kN has the address 10.99.0.N, the control plane 10.99.0.250. All but the built programs is
 under $WEFT_CLUSTER_DIR (/tmp/weft-cluster), those under $WEFT_CLUSTER_CACHE
-(/var/cache/weft-cluster). Network namespaces begin with $WEFT_CLUSTER_PREFIX (wf-k)."""
+(/var/cache/weft-cluster). WEFT_CLUSTER_IMAGE and WEFT_CLUSTER_MANIFEST name others than this tree
+makes. Network namespaces begin with $WEFT_CLUSTER_PREFIX (wf-k)."""
 import argparse
 import os
 import subprocess

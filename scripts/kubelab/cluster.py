@@ -28,7 +28,8 @@ class Settings:
         self.folder = os.path.abspath(environ.get("WEFT_CLUSTER_DIR", "/tmp/weft-cluster"))
         self.cache = os.path.abspath(environ.get("WEFT_CLUSTER_CACHE", "/var/cache/weft-cluster"))
         self.prefix = environ.get("WEFT_CLUSTER_PREFIX", "wf-k")
-        self.image = environ.get("WEFT_CLUSTER_IMAGE", "")
+        self.image = environ.get("WEFT_CLUSTER_IMAGE")
+        self.manifest = environ.get("WEFT_CLUSTER_MANIFEST")
         for name, value in (("DIR", self.folder), ("CACHE", self.cache)):
             for masked in MASKED:
                 if (value + "/").startswith(masked):

@@ -17,8 +17,13 @@ def image(cluster):
     return f"{cluster_of.ROOT}/build/image/weave-kube.tar"
 
 
+def manifest(cluster):
+    """$WEFT_CLUSTER_MANIFEST, or this tree's."""
+    return os.path.abspath(cluster.settings.manifest or MANIFEST)
+
+
 def apply(cluster):
-    cluster.kubectl("apply", "-f", MANIFEST)
+    cluster.kubectl("apply", "-f", manifest(cluster))
 
 
 def install(cluster):
@@ -27,7 +32,7 @@ def install(cluster):
 
 
 def uninstall(cluster):
-    cluster.kubectl("delete", "--ignore-not-found", "-f", MANIFEST)
+    cluster.kubectl("delete", "--ignore-not-found", "-f", manifest(cluster))
 
 
 def installed(cluster):
