@@ -193,7 +193,7 @@ class WeavesNames(unittest.TestCase):
         service = one("Service")["spec"]
         self.assertEqual(service["selector"], {"name": "weave-net"})
         self.assertEqual([(p["name"], p["port"]) for p in service["ports"]],
-                         [("weave-net-metrics", 6782)])
+                         [("weave-net-metrics", 6782), ("weave-kube-metrics", 6785)])
 
     def test_the_range_can_be_seen_in_the_environment(self):
         env = {e["name"]: e.get("value") for e in pod()["containers"][0]["env"]}

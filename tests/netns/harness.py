@@ -34,6 +34,11 @@ def check(statement, good, detail=""):
     return good
 
 
+def failures():
+    """Statements that did not hold so far."""
+    return list(_failures)
+
+
 def lab(*arguments, fails=False):
     """One scripts/lab command: its output. It must succeed unless `fails`."""
     done = subprocess.run([f"{ROOT}/scripts/lab", *arguments], capture_output=True, text=True,

@@ -29,6 +29,16 @@ def flags():
     compare("flag", set(FLAG.findall(usage)), set(FLAG.findall(rows)))
 
 
+def kube_flags():
+    bin_dir = os.environ.get("WEFT_BIN", f"{ROOT}/build/bin")
+    usage = subprocess.run([f"{bin_dir}/weave-kube", "--help"], capture_output=True,
+                           text=True).stdout
+    ours = set(re.findall(r"^  (--[a-z-]+)", usage, re.MULTILINE)) | {"--version"}
+    table = page("weave-kube.md").split("## Variables")[0]
+    rows = "\n".join(line.split("|")[1] for line in table.splitlines() if line.startswith("|"))
+    compare("flag of weave-kube", ours, set(FLAG.findall(rows)))
+
+
 def config_file():
     """The file that packages install explains every option, commented out."""
     with open(f"{ROOT}/scripts/deploy/systemd/weaver.conf") as file:
@@ -51,4 +61,4 @@ def metrics():
         compare("metric", ours, set(re.findall(name, " ".join(cells))))
 
 
-main(flags, config_file, metrics)
+main(flags, kube_flags, config_file, metrics)

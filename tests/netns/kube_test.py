@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""weave-kube on three nodes with an API server that misbehaves: installation without an API server
+in sight, one seed of many, pods, what the node is told of, faults of server and files, and an end
+and a beginning without the server."""
+import base64
+import glob
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+from harness import ROOT, check, main, netns, wait_for
+from kube_lab import Cluster, clean, seed_of
+
+
+def read(path):
+    with open(path) as file:
+        return file.read()
+
+
+def established(host):
+    return host.weave("connections").count("established encrypted")
+
+
+def ping(source, address):
+    return subprocess.run(netns.command(source, "ping", "-q", "-c", "2", "-i", "0.2", "-W", "2",
+                                        address), capture_output=True).returncode == 0
+
+
+def without_api(hosts):
+    """Nothing can be decided, so nothing is begun; and nobody gives up."""
+    for host in hosts:
+        host.start()
+    wait_for("no API: every agent lives and says so", 20,
+             lambda: all(h.get("/healthz")[0] == 200 for h in hosts))
+    wait_for("no API: it is told why pods are not served", 10,
+             lambda: all("API server" in h.get("/readyz")[1] for h in hosts))
+    time.sleep(1)
+    check("no API: weaver waits", not any(h.weaver() for h in hosts))
+    check("no API: no CNI configuration", not any(os.path.exists(h.conflist) for h in hosts))
+    check("no API: the plugin is there", all(
+        os.readlink(f"{h.root}/opt/cni/bin/weave-net").startswith("weave-plugin-") for h in hosts))
+
+
+def comes_up(cluster, hosts):
+    api = cluster.api
+    api.fault(r"^GET /api/v1/nodes\?", (429, {"Retry-After": 1}.items()), times=2)
+    api.fault(r"^GET /api/v1/nodes\?", "half")
+    api.fault(r"^PUT .*/configmaps/", 409)
+    api.fault(r"^GET .*networkpolicies", "hang")
+    cluster.api_up()
+    wait_for("every node is ready", 45, lambda: all(h.ready() for h in hosts))
+    seed = seed_of(api)
+    check("seed: one peer was written, whoever was first", len(seed["peers"]) == 1, str(seed))
+    rings = {found.rstrip(":") for h in hosts
+             for found in re.findall(r"--ipalloc-init=(seed=[0-9a-f:]+|observer)", read(h.log))}
+    check("seed: all start from it", rings <= {f"seed={seed['peers'][0]}", "observer"}, str(rings))
+    wait_for("peers: each found the two others among the nodes, encrypted", 20,
+             lambda: all(established(h) == 2 for h in hosts))
+    secret = api.store.get("secrets", "weave-passwd", "kube-system")
+    check("password: it is in the Secret", len(secret["data"]["weave-passwd"]) > 40)
+    wait_for("condition: the network of every node is available", 10, lambda: all(
+        api.condition(h.name).get("status") == "False"
+        and api.condition(h.name)["reason"] == "WeaveIsUp" for h in hosts))
+    for host in hosts:
+        plugins = json.loads(read(host.conflist))["plugins"]
+        check(f"CNI: {host.name} has weave-net and portmap",
+              [p["type"] for p in plugins] == ["weave-net", "portmap"])
+    check("log: the range is in it", hosts[0].logged("ipalloc-range=10.32.0.0/12"))
+
+
+def pods(hosts):
+    made = [host.attach(f"p{number}") for number, host in enumerate(hosts, 1)]
+    for host, (ns, _) in zip(hosts, made):
+        route = subprocess.run(["ip", "-n", ns, "route"], capture_output=True, text=True).stdout
+        gateway = re.search(r"Gateway: ([\d.]+)/12", host.status())
+        check(f"pods: the default route of {host.name}'s is the bridge's address",
+              bool(gateway) and f"default via {gateway[1]} dev eth0" in route, route.strip())
+    check("pods: they reach one another", all(
+        ping(made[a][0], made[b][1]) for a, b in ((0, 1), (1, 2), (2, 0))))
+    return made
+
+
+def configuration(api, host):
+    os.remove(host.conflist)
+    wait_for("CNI: a configuration that was removed is back", 8,
+             lambda: os.path.exists(host.conflist))
+    with open(host.conflist, "w") as file:
+        file.write("{}")
+    wait_for("CNI: one that was changed is mended", 8,
+             lambda: "weave-net" in read(host.conflist))
+    other = os.path.dirname(host.conflist) + "/05-other.conf"
+    with open(other, "w") as file:
+        file.write("{}")
+    wait_for("CNI: a file that sorts before ours is told of, in status and Events", 8,
+             lambda: "05-other.conf" in host.status()
+             and {"CniConfigShadowed", "CniConfigMended"} <= api.reasons(host.name))
+    os.remove(other)
+
+
+def faults(cluster, hosts):
+    api = cluster.api
+    api.fault(r"nodes\?.*watch", "gone", times=3)
+    api.fault(r"nodes\?.*watch", (429, {"Retry-After": 1}.items()))
+    api.drop_watches()
+    api.add_node("h9", "10.99.0.9")
+    wait_for("faults: 410 and 429 at watches, and a new node is dialled by all", 25,
+             lambda: all("10.99.0.9" in h.weave("targets") for h in hosts))
+    api.store.delete("nodes", "h9")
+    wait_for("faults: a node that went is forgotten", 15,
+             lambda: not any("10.99.0.9" in h.weave("targets") for h in hosts))
+    cluster.set_token("second")
+    api.tokens = {"second"}
+    api.drop_watches()
+    api.add_node("h8", "10.99.0.8")
+    wait_for("faults: with a token that was changed everything goes on", 15,
+             lambda: all("10.99.0.8" in h.weave("targets") for h in hosts))
+    good = api.certificate
+    api.certificate = cluster.certificates.issue("old", days_ago=10)
+    api.drop_connections()
+    wait_for("faults: an expired certificate is not believed, and status says so", 15,
+             lambda: all("certificate has expired" in h.status() for h in hosts))
+    check("faults: nodes are served all the same", all(h.ready() for h in hosts))
+    api.certificate = good
+    api.store.delete("nodes", "h8")
+    wait_for("faults: with a good one all is well again", 40,
+             lambda: not any("certificate" in h.status() or "10.99.0.8" in h.weave("targets")
+                             for h in hosts))
+
+
+def crash(host, made):
+    before = host.weaver()
+    os.kill(before, signal.SIGKILL)
+    wait_for("weaver killed: it is started again and pods are served", 20,
+             lambda: host.weaver() not in (None, before) and host.ready())
+    check("weaver killed: counted", "Restarts: 1" in host.status())
+    wait_for("weaver killed: its pods are reached", 15, lambda: ping(made[1][0], made[0][1]))
+
+
+def ends(host):
+    weaver = host.weaver()
+    host.signal(signal.SIGTERM)
+    check("SIGTERM: the agent ends", host.ended(10))
+    check("SIGTERM: weaver ended first", not netns.alive(weaver))
+    check("SIGTERM: the CNI configuration stays", os.path.exists(host.conflist))
+
+
+def begins_without_api(cluster, host):
+    cluster.api.stop()
+    secret = cluster.api.store.get("secrets", "weave-passwd", "kube-system")
+    password = base64.b64decode(secret["data"]["weave-passwd"]).decode()
+    host.start(WEAVE_PASSWORD=password)  # as the kubelet gives it once it is in the Secret
+    wait_for("no API at a later start: ready from what is stored", 30, host.ready)
+    wait_for("no API at a later start: connected to the peers of the last run", 20,
+             lambda: established(host) == 2)
+    ns, _ = host.attach("p9")
+    check("no API at a later start: a pod gets its network", bool(ns))
+    check("no API at a later start: told of", "Problem: API server" in host.status())
+    cluster.api_up()
+
+
+def refuses(cluster, host):
+    """A node that Weft never served, in a cluster with policies."""
+    ends(host)
+    clean(f"{host.root}/weavedb")
+    os.makedirs(f"{host.root}/weavedb")
+    for file in glob.glob(f"{host.root}/etc/cni/net.d/*"):
+        os.remove(file)
+    policy = {"metadata": {"name": "deny", "namespace": "default"}, "spec": {}}
+    cluster.api.store.put("networkpolicies", policy)
+    host.start()
+    wait_for("NetworkPolicy: a new node is refused, with the reason in status and Event", 20,
+             lambda: "default/deny" in host.get("/readyz")[1]
+             and "TakeoverRefused" in cluster.api.reasons(host.name))
+    check("NetworkPolicy: neither weaver nor configuration",
+          host.weaver() is None and not os.path.exists(host.conflist))
+    wait_for("NetworkPolicy: the condition says so", 10,
+             lambda: cluster.api.condition(host.name).get("status") == "True")
+    cluster.api.store.delete("networkpolicies", "deny", "default")
+    wait_for("NetworkPolicy: without policies it is taken over", 30, host.ready)
+
+
+def story():
+    with Cluster(3) as cluster:
+        hosts = cluster.hosts
+        without_api(hosts)
+        comes_up(cluster, hosts)
+        made = pods(hosts)
+        configuration(cluster.api, hosts[0])
+        faults(cluster, hosts)
+        crash(hosts[0], made)
+        ends(hosts[1])
+        begins_without_api(cluster, hosts[1])
+        refuses(cluster, hosts[2])
+        metrics = set(re.findall(r"^# TYPE (\w+)", hosts[0].get("/metrics")[1], re.MULTILINE))
+        page = read(f"{ROOT}/docs/reference/weave-kube.md")
+        documented = set(re.findall(r"^\| `(we[a-z]+_\w+)`", page, re.MULTILINE))
+        check("metrics: those of the page", metrics == documented, str(metrics ^ documented))
+
+
+main(story)
