@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Kubernetes API server as far as weave-kube needs one, that misbehaves when told to: objects in
-memory with resource versions, lists in pages, watches with bookmarks, compare-and-swap, tokens, TLS.
-A real one will not answer 410, hang or break off on demand."""
+memory with resource versions, lists in pages, watches with bookmarks, compare-and-swap, tokens,
+TLS. A real one will not answer 410, hang or break off on demand."""
 import collections
 import contextlib
 import http.server
@@ -244,8 +244,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         limit = min(int(query.get("limit") or 500), 3)  # small pages, so that there are several
         page, more = objects[begin:begin + limit], len(objects) > begin + limit
         version, name = KINDS[kind]
-        self._answer(200, {"apiVersion": version, "kind": f"{name}List", "items": page, "metadata": {
-            "resourceVersion": str(store.version), "continue": str(begin + limit) if more else ""}})
+        self._answer(200, {
+            "apiVersion": version, "kind": f"{name}List", "items": page,
+            "metadata": {"resourceVersion": str(store.version),
+                         "continue": str(begin + limit) if more else ""}})
 
     def _post(self, found, query, body):
         store = self.server.api.store
