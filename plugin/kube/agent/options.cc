@@ -14,9 +14,9 @@ constexpr std::string_view kStatusDefault = "0.0.0.0:6785";
 constexpr std::size_t kNameSpaceMax = 1024;
 constexpr const char* kHelp =
     R"(weave-kube runs weaver on a Kubernetes node: finds the peers among the cluster's nodes,
-settles who seeds the address ring, takes back the addresses of nodes that are gone, and installs the CNI
-plugin. The entry point of the DaemonSet's container; the variables of Weave's DaemonSet are read as
-there, and arguments that are not below are weaver's (see weaver --help).
+settles who seeds the address ring, takes back the addresses of nodes that are gone, and installs
+the CNI plugin. The entry point of the DaemonSet's container; the variables of Weave's DaemonSet are
+read as there, and arguments that are not below are weaver's (see weaver --help).
 
 usage: weave-kube [FLAGS] [WEAVER-FLAGS] [PEER...]
 
