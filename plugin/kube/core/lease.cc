@@ -36,9 +36,9 @@ void LeaseHolder::release(TimePoint now, Effects& out) {
   held_until_.reset();
   now_ = now;
   object_.cancel(out);
-  if (ours)
-    object_.begin(
-        now, [this](Json& object) { return edit_release(object); }, out);
+  if (!ours) return;
+  object_.begin(
+      now, [this](Json& object) { return edit_release(object); }, out);
 }
 
 void LeaseHolder::ask(TimePoint now, Effects& out) {

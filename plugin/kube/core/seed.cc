@@ -75,9 +75,9 @@ void Seed::start(TimePoint now, Effects& out) {
 
 void Seed::check(TimePoint now, Effects& out) {
   next_check_ = now + kSeedPeriod;
-  if (!object_.busy())
-    object_.begin(
-        now, [this](Json& object) { return edit(object); }, out);
+  if (object_.busy()) return;
+  object_.begin(
+      now, [this](Json& object) { return edit(object); }, out);
 }
 
 // Others took our addresses while we were away: the list of peers of the same ConfigMap in which we
