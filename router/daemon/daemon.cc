@@ -6,6 +6,7 @@
 
 #include "router/daemon/degraded.h"
 #include "router/daemon/footprint.h"
+#include "router/daemon/ipam_words.h"
 #include "router/daemon/log.h"
 #include "router/daemon/worker_words.h"
 
@@ -131,13 +132,15 @@ std::optional<Failure> Daemon::open_packets() {
   edges_ = std::move(std::get<PacketEdges>(opened));
   overlays_ = offered_overlays(options_, edges_);
   why_no_tap_ = edges_.why_no_tap;
-  dataplane_ =
-      std::make_unique<dataplane::Dataplane>(dataplane::Config{.name = identity_.name,
-                                                               .port = options_.port,
-                                                               .overlays = overlays_,
-                                                               .traces = options_.packet_debug});
   const auto port = edges_.tap ? linux_net::CapturePort::tap : linux_net::CapturePort::pair;
-  return network_.prepare(identity_.name, stored_.exposed, port);
+  if (auto failure = network_.prepare(identity_.name, stored_.exposed, port)) return failure;
+  dataplane_ = std::make_unique<dataplane::Dataplane>(
+      dataplane::Config{.name = identity_.name,
+                        .port = options_.port,
+                        .overlays = overlays_,
+                        .bridge_mtu = static_cast<std::size_t>(network_.mtu()),
+                        .traces = options_.packet_debug});
+  return std::nullopt;
 }
 
 std::optional<Failure> Daemon::start_packets() {
@@ -158,6 +161,7 @@ std::optional<Failure> Daemon::start_packets() {
   const auto workers = edges_.sockets.size();
   packets_->start_workers(
       {.us = identity_.name,
+       .bridge_mtu = static_cast<std::size_t>(network_.mtu()),
        .ring_bytes = static_cast<std::size_t>(options_.capture_buffer_mb) * 1'000'000 / workers,
        .traces = options_.packet_debug},
       std::move(*edges_.tap), std::move(edges_.sockets));
@@ -269,7 +273,10 @@ Snapshot Daemon::snapshot() const {
     s.orders_dropped = pool->orders_dropped();
     s.control_tap = pool->control_counters();
   }
-  if (peer_->allocator() != nullptr) s.ipam = peer_->allocator()->status();
+  if (peer_->allocator() != nullptr) {
+    s.ipam = peer_->allocator()->status();
+    add_nicknames(s.mesh.peers, *s.ipam);
+  }
   s.bridge_mtu = network_.mtu();
   s.degraded = degraded(s);
   return s;

@@ -9,6 +9,15 @@
 
 namespace weft::daemon {
 
+void add_nicknames(const std::vector<gossip::PeerStatus>& peers, ipam::AllocatorStatus& status) {
+  std::map<PeerName, std::string_view> names;
+  for (const gossip::PeerStatus& peer : peers)
+    names[peer.name] = peer.nickname;
+  for (ipam::RingEntryStatus& entry : status.entries) {
+    if (entry.nickname.empty()) entry.nickname = names[entry.peer];
+  }
+}
+
 std::vector<Share> shares(const ipam::AllocatorStatus& status, PeerName self) {
   std::vector<Share> out;
   std::map<PeerName, std::size_t> place;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "gossip/status.h"
 #include "ipam-crdt/status.h"
 
 namespace weft::daemon {
@@ -15,6 +16,10 @@ struct Share {  // what one peer owns of the range
   std::uint64_t size = 0;
   bool known = false;  // the mesh knows the peer now
 };
+
+// An owner whose nickname no message about addresses has told yet, as after a restart, has the one
+// that the mesh knows it by.
+void add_nicknames(const std::vector<gossip::PeerStatus>& peers, ipam::AllocatorStatus& status);
 
 // One per owner: `self` first, then in the order of the ring.
 std::vector<Share> shares(const ipam::AllocatorStatus& status, PeerName self);

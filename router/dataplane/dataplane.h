@@ -100,6 +100,9 @@ struct Config {
   std::uint16_t port = 6783;  // UDP
   // "swift" only counts once there are workers for it; see enable_swift.
   std::vector<std::string> overlays{"sleeve"};
+  // What the pods here take. Others' may be larger: then frames are cut or answered before the
+  // bridge, which would drop them without a word.
+  std::size_t bridge_mtu = 65535;
   // Log every decision about a frame: slow, for --pkt-debug.
   bool traces = false;
 };

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "router/dataplane/internal/core.h"
+#include "router/packet/fragment.h"
 #include "router/packet/headers.h"
 
 namespace weft::dataplane {
@@ -86,7 +87,7 @@ void Dataplane::Core::carry_out(TimePoint now, const overlay::Verdict& verdict,
                                 const Passing& passing, Output& out) {
   if (config_.traces) trace(overlay::describe(passing.frame, passing.origin, verdict), out);
   if (verdict.drop != overlay::Drop::none) return on_drop(now, verdict, passing.frame, out);
-  if (verdict.inject) inject(passing.frame, out);
+  if (verdict.inject) inject(verdict, passing.frame, out);
   if (verdict.relay) relay(verdict, passing, out);
   if (verdict.flood) flood(now, verdict.source, passing, out);
 }
@@ -99,13 +100,35 @@ void Dataplane::Core::trace(const overlay::Decision& decision, Output& out) {
                      .text = overlay::text(decision)});
 }
 
-void Dataplane::Core::inject(ByteView frame, Output& out) {
+void Dataplane::Core::inject(const overlay::Verdict& verdict, ByteView frame, Output& out) {
+  if (!packet::fits_mtu(frame, config_.bridge_mtu)) {
+    inject_too_big(verdict, frame, out);
+    return;
+  }
+  std::ranges::copy(frame, add_injected(frame.size(), out).begin());
+}
+
+// As a router in front of the pods would.
+void Dataplane::Core::inject_too_big(const overlay::Verdict& verdict, ByteView frame, Output& out) {
+  if (auto pieces = packet::Ipv4Fragmenter::make(frame, config_.bridge_mtu)) {
+    while (const std::size_t size = pieces->next_size())
+      pieces->write_next(add_injected(size, out));
+    return;
+  }
+  ++counters_.dropped_too_big;
+  if (verdict.flood) return;
+  answer_pending_ = packet::answer_too_big(frame, config_.bridge_mtu, answer_.frame);
+  answer_.source = config_.name;
+  answer_.destination = verdict.source;
+}
+
+ByteSpan Dataplane::Core::add_injected(std::size_t size, Output& out) {
   auto& arena = effects_for(out).arena;
-  const std::size_t offset = arena.reserve(frame.size());
-  std::ranges::copy(frame, arena.at(offset, frame.size()).begin());
-  out.frames.push_back({.offset = offset, .size = frame.size()});
+  const std::size_t offset = arena.reserve(size);
+  out.frames.push_back({.offset = offset, .size = size});
   ++counters_.injected_frames;
-  counters_.injected_bytes += frame.size();
+  counters_.injected_bytes += size;
+  return arena.at(offset, size);
 }
 
 void Dataplane::Core::relay(const overlay::Verdict& verdict, const Passing& passing, Output& out) {
@@ -206,10 +229,12 @@ void Dataplane::Core::flush(Output& out) {
 void Dataplane::Core::return_answer(TimePoint now, Output& out) {
   if (!answer_pending_) return;
   answer_pending_ = false;
-  const auto verdict = forwarding_.on_received(
-      now, {.sender = answer_.source, .source = answer_.source, .destination = answer_.destination},
-      answer_.frame.view());
-  carry_out(now, verdict, {.frame = answer_.frame.view(), .origin = answer_.source}, out);
+  const ByteView bytes = answer_.frame.view();
+  const overlay::Forwarding::Names names{
+      .sender = answer_.source, .source = answer_.source, .destination = answer_.destination};
+  const auto verdict = answer_.source == config_.name ? forwarding_.on_captured(now, bytes)
+                                                      : forwarding_.on_received(now, names, bytes);
+  carry_out(now, verdict, {.frame = bytes, .origin = answer_.source}, out);
   // The answer has no DF and fits any path: there is no answer to it.
   answer_pending_ = false;
 }

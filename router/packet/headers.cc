@@ -92,6 +92,13 @@ std::optional<Layers> parse_layers(ByteView frame) {
   return layers;
 }
 
+bool fits_mtu(ByteView frame, std::size_t mtu) {
+  if (frame.size() <= mtu + kEthernetHeaderSize) return true;
+  const auto layers = parse_layers(frame);
+  return layers && layers->vlan_tags > 0 &&
+         frame.size() <= mtu + kEthernetHeaderSize + kVlanTagSize;
+}
+
 std::optional<std::size_t> tcp_header_size(ByteView frame, const Layers& layers) {
   if (layers.network == Network::other || layers.protocol != ip_protocol::kTcp) return std::nullopt;
   if (layers.fragment_offset != 0) return std::nullopt;

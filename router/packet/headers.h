@@ -14,6 +14,7 @@
 namespace weft::packet {
 
 inline constexpr std::size_t kEthernetHeaderSize = 14;
+inline constexpr std::size_t kVlanTagSize = 4;
 // The shortest Ethernet frame, without its check sequence. What we make is padded to it, as Weave's
 // is.
 inline constexpr std::size_t kEthernetFrameSizeMin = 60;
@@ -69,6 +70,10 @@ struct Layers {
 // nullopt for less than an Ethernet header. An IP packet whose header is damaged, or that is longer
 // than the frame, is `other`.
 std::optional<Layers> parse_layers(ByteView frame);
+
+// Whether a device of that MTU, and a bridge before it, let the frame pass. One VLAN tag does not
+// count. (Without netfilter on the bridge Linux lets 4 bytes more pass, tag or not.)
+bool fits_mtu(ByteView frame, std::size_t mtu);
 
 // Size of the TCP header at layers.transport_at; nullopt if it is damaged or not TCP.
 std::optional<std::size_t> tcp_header_size(ByteView frame, const Layers& layers);

@@ -46,6 +46,7 @@ WorkerPool::WorkerPool(const Config& config, linux_net::Tap tap, std::vector<Wor
         Worker::Parts{.forwarder = {.us = config.us,
                                     .stream = static_cast<std::uint8_t>(i),
                                     .workers = static_cast<std::uint8_t>(sockets.size()),
+                                    .bridge_mtu = config.bridge_mtu,
                                     .joins_udp = tap_.offloads().udp_segments,
                                     .traces = config.traces,
                                     .counter_high = config.counter_high},

@@ -16,6 +16,7 @@ class WorkerPool {
   struct Config {
     PeerName us;
     int workers = 1;
+    std::size_t bridge_mtu = 65535;
     // Of each worker's two queues, in bytes.
     std::size_t ring_bytes = std::size_t{1} << 20;
     std::uint64_t counter_high = std::uint64_t{1} << 30;

@@ -106,7 +106,10 @@ class Dataplane::Core {
   void carry_out(TimePoint now, const overlay::Verdict& verdict, const Passing& passing,
                  Output& out);
   static void trace(const overlay::Decision& decision, Output& out);
-  void inject(ByteView frame, Output& out);
+  void inject(const overlay::Verdict& verdict, ByteView frame, Output& out);
+  void inject_too_big(const overlay::Verdict& verdict, ByteView frame, Output& out);
+  // Room for a frame to the bridge.
+  ByteSpan add_injected(std::size_t size, Output& out);
   void relay(const overlay::Verdict& verdict, const Passing& passing, Output& out);
   void flood(TimePoint now, PeerName origin, const Passing& passing, Output& out);
   sleeve::Sent send(Link& link, const sleeve::Frame& frame, sleeve::Tunnel::SendOptions options,
@@ -119,7 +122,7 @@ class Dataplane::Core {
   void on_drop(TimePoint now, const overlay::Verdict& verdict, ByteView frame, Output& out);
   void log_conflict(TimePoint now, MacAddr mac, PeerName owner, Output& out);
   void on_too_big_flood(TimePoint now, const Link& link, std::size_t size, Output& out);
-  // If relay() left an answer to a frame that was too big, sends it back to where that came from.
+  // If there is an answer to a frame that was too big, sends it back to where that came from.
   void return_answer(TimePoint now, Output& out);
 
   Config config_;

@@ -60,6 +60,9 @@ class Forwarder {
     // This worker's stream; also its number: datagrams of stream s belong to worker s % workers.
     std::uint8_t stream = 0;
     std::uint8_t workers = 1;
+    // What the pods here take. A larger frame is cut or answered before the bridge, which would
+    // drop it without a word.
+    std::size_t bridge_mtu = 65535;
     // The TAP device takes UDP super-frames.
     bool joins_udp = true;
     // Report every decision as an event: slow, for --pkt-debug.

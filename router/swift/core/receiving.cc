@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "router/packet/fragment.h"
 #include "router/swift/core/internal/core.h"
 #include "router/swift/core/internal/fields.h"
 
@@ -149,7 +150,8 @@ void Forwarder::Core::on_frame(TimePoint now, const Channel& channel,
   const ByteSpan frame = segment.frame();
   const bool has_macs = frame.size() >= packet::kEthernetHeaderSize;
   if (has_macs && repeats_last(now, channel, names, frame.data())) {
-    inject(segment, out);
+    inject(segment, {.source = names.source}, out);
+    return_answer(now, out);
     return;
   }
   const auto verdict = forwarding_.on_received(now, names, frame);
@@ -171,12 +173,40 @@ void Forwarder::Core::on_frame(TimePoint now, const Channel& channel,
           .from = &channel, .source = names.source, .destination = names.destination, .now = now};
       std::memcpy(last_.macs.data(), frame.data(), last_.macs.size());
     }
-    inject(segment, out);
+    inject(segment, {.source = names.source, .flood = verdict.flood}, out);
   }
   return_answer(now, out);
 }
 
-void Forwarder::Core::inject(const Segment& segment, Output& out) {
+void Forwarder::Core::inject(const Segment& segment, const Passage& passage, Output& out) {
+  if (!packet::fits_mtu(segment.frame(), config_.bridge_mtu)) {
+    inject_too_big(segment, passage, out);
+    return;
+  }
+  add_injected(segment, out);
+}
+
+// As a router in front of the pods would.
+void Forwarder::Core::inject_too_big(const Segment& segment, const Passage& passage, Output& out) {
+  segment.complete_checksum(segment.frame());
+  if (auto pieces = packet::Ipv4Fragmenter::make(segment.frame(), config_.bridge_mtu)) {
+    while (const std::size_t size = pieces->next_size()) {
+      const Segment piece{.room = out.arena.take(kPrefixMax + size)};
+      pieces->write_next(piece.frame());
+      add_injected(piece, out);
+    }
+    return;
+  }
+  ++counters_.dropped_too_big;
+  if (passage.flood) return;
+  if (!packet::answer_too_big(segment.frame(), config_.bridge_mtu, answer_.frame)) return;
+  answer_.pending = true;
+  answer_.source = config_.us;
+  answer_.destination = passage.source;
+  ++counters_.too_big_answered;
+}
+
+void Forwarder::Core::add_injected(const Segment& segment, Output& out) {
   ++counters_.injected_segments;
   const std::size_t first = out.injections.size();
   coalescer_.add(segment, out);

@@ -35,6 +35,12 @@ bool describes(const VnetHeader& header, const packet::Layers& layers) {
 
 }  // namespace
 
+void Segment::complete_checksum(ByteSpan frame) const {
+  if (!partial_checksum) return;
+  // Both lie within the frame, as whoever made the segment has checked.
+  (void)packet::complete_checksum(frame, {.start = checksum_start, .offset = checksum_offset});
+}
+
 Result<SegmentCutter> SegmentCutter::make(const VnetHeader& header, ByteSpan room) {
   if (room.size() < kPrefixMax + packet::kEthernetHeaderSize) {
     return Error{Errc::truncated, 0, "swift: not a frame"};

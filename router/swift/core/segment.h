@@ -24,6 +24,8 @@ struct Segment {
   std::uint8_t checksum_offset = 0;
 
   ByteSpan frame() const { return room.subspan(kPrefixMax); }
+  // Completes the checksum in `frame`: this one, or a copy of it.
+  void complete_checksum(ByteSpan frame) const;
 };
 
 class SegmentCutter {

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "router/packet/offload.h"
 #include "router/swift/core/internal/core.h"
 #include "router/swift/core/internal/fields.h"
 
@@ -23,13 +22,6 @@ bool must_not_split(ByteView frame) {
 Inner inner_of(const Segment& segment) {
   if (!segment.partial_checksum) return {};
   return {.partial_checksum = true, .a = segment.checksum_start, .b = segment.checksum_offset};
-}
-
-void complete(const Segment& segment, ByteSpan frame) {
-  if (!segment.partial_checksum) return;
-  // Both lie within the frame, as whoever made the segment has checked.
-  (void)packet::complete_checksum(
-      frame, {.start = segment.checksum_start, .offset = segment.checksum_offset});
 }
 
 }  // namespace
@@ -138,7 +130,7 @@ void Forwarder::Core::send_fragments(const Leg& leg, const Segment& segment, con
                                      Output& out) {
   const ByteSpan room = out.arena.take(segment.frame().size());
   std::ranges::copy(segment.frame(), room.begin());
-  complete(segment, room);
+  segment.complete_checksum(room);
   const std::size_t piece_max = leg.channel->text_max() - kPrefixMax;
   const std::size_t count = (room.size() + piece_max - 1) / piece_max;
   if (count > kFragmentsMax) {
@@ -163,7 +155,7 @@ void Forwarder::Core::send_fragments(const Leg& leg, const Segment& segment, con
 void Forwarder::Core::pass_up(const Segment& segment, const Passage& passage, Output& out) {
   const ByteSpan bytes = out.arena.take(segment.frame().size());
   std::ranges::copy(segment.frame(), bytes.begin());
-  complete(segment, bytes);
+  segment.complete_checksum(bytes);
   ++counters_.to_control_frames;
   out.for_control.push_back({.bytes = bytes,
                              .source = passage.source,
@@ -177,11 +169,14 @@ void Forwarder::Core::return_answer(TimePoint now, Output& out) {
   if (!answer_.pending) return;
   answer_.pending = false;
   const Segment segment = whole(answer_.frame.view(), out);
-  const auto verdict = forwarding_.on_received(
-      now, {.sender = answer_.source, .source = answer_.source, .destination = answer_.destination},
-      segment.frame());
-  note(verdict, answer_.source, segment.frame(), out);
-  if (verdict.inject) inject(segment, out);
+  const ByteView frame = segment.frame();
+  const overlay::Forwarding::Names names{
+      .sender = answer_.source, .source = answer_.source, .destination = answer_.destination};
+  const auto verdict = answer_.source == config_.us ? forwarding_.on_captured(now, frame)
+                                                    : forwarding_.on_received(now, names, frame);
+  note(verdict, answer_.source, frame, out);
+  if (verdict.drop != overlay::Drop::none) return;
+  if (verdict.inject) add_injected(segment, out);
   if (!verdict.relay && !verdict.flood) return;
   const Passage passage{.source = verdict.source,
                         .destination = verdict.destination,

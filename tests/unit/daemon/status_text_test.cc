@@ -269,6 +269,20 @@ TEST_CASE("status text: ipam: shares of one owner are summed and small ones keep
         "7a:00:00:00:00:03(h3)                        1 IPs (06.2% of total) \n");
 }
 
+TEST_CASE("status text: ipam: an owner who has told no nickname has the one the mesh knows") {
+  ipam::AllocatorStatus status;
+  const PeerName two = PeerName::from_u48(0x7a0000000002);
+  const PeerName three = PeerName::from_u48(0x7a0000000003);
+  const PeerName gone = PeerName::from_u48(0x7a0000000004);
+  status.entries = {{.size = 1, .peer = two},
+                    {.size = 1, .peer = three, .nickname = "told"},
+                    {.size = 1, .peer = gone}};
+  add_nicknames({{.name = two, .nickname = "host2"}, {.name = three, .nickname = "host3"}}, status);
+  CHECK(status.entries[0].nickname == "host2");
+  CHECK(status.entries[1].nickname == "told");
+  CHECK(status.entries[2].nickname.empty());
+}
+
 TEST_CASE("status text: ipam state: each of Weave's words has its situation") {
   fake::FakeControl control;
   control.seen.ipam.emplace();

@@ -6,6 +6,23 @@
 using namespace weft;
 using namespace weft::test;
 
+namespace {
+
+// The payload of an IPv4 packet that came in pieces, in order.
+Bytes join_pieces(const std::vector<Bytes>& pieces, std::size_t mtu) {
+  Bytes joined;
+  for (const Bytes& piece : pieces) {
+    const auto layers = packet::parse_layers(piece);
+    REQUIRE(layers.has_value());
+    CHECK(piece.size() <= mtu + 14);
+    CHECK(layers->fragment_offset == joined.size());
+    append(joined, ByteView(piece).subspan(34, layers->end - 34));
+  }
+  return joined;
+}
+
+}  // namespace
+
 TEST_CASE("dataplane: aggregation: frames of a batch share datagrams, in order, within the MTU") {
   for (bool encrypted : {false, true}) {
     Pair pair(encrypted ? std::optional<std::string>("secret") : std::nullopt);
@@ -87,14 +104,54 @@ TEST_CASE("dataplane: sizes: too big without DF is fragmented inside where outer
   pair.world.run_for(5ms);
   const auto& pieces = pair.world.host(1).injected;
   REQUIRE(pieces.size() == 4);
-  Bytes joined;
-  for (const Bytes& piece : pieces) {
-    const auto layers = packet::parse_layers(piece);
-    REQUIRE(layers.has_value());
-    CHECK(layers->fragment_offset == joined.size());
-    append(joined, ByteView(piece).subspan(34, layers->end - 34));
+  CHECK(join_pieces(pieces, 1410) == to_bytes(ByteView(frame).subspan(34)));
+}
+
+TEST_CASE("dataplane: sizes: what the bridge would not take is cut before it") {
+  for (bool encrypted : {false, true}) {
+    Pair pair(encrypted ? std::optional<std::string>("secret") : std::nullopt, 1, 1300);
+    pair.settle();
+    pair.greet();
+    const Bytes takes = sized_ipv4_frame(mac(2), mac(1), 1300 + 14);
+    const Bytes small = sized_ipv4_frame(mac(2), mac(1), 1300 + 15, {.df = false});
+    const Bytes large = sized_ipv4_frame(mac(2), mac(1), 60000, {.df = false});
+    for (const Bytes& frame : {takes, small, large}) {
+      pair.world.capture(0, frame);
+      pair.world.run_for(5ms);
+      auto& pieces = pair.world.host(1).injected;
+      CHECK(pieces.size() == (frame == takes ? 1 : frame == small ? 2 : 47));
+      CHECK(join_pieces(pieces, 1300) == to_bytes(ByteView(frame).subspan(34)));
+      pieces.clear();
+    }
+    CHECK(pair.world.plane(1).counters().dropped_too_big == 0);
   }
-  CHECK(joined == to_bytes(ByteView(frame).subspan(34)));
+}
+
+TEST_CASE("dataplane: sizes: what the bridge would not take and nobody may cut is answered") {
+  Pair pair("secret", 1, 1300);
+  pair.settle();
+  pair.greet();
+  pair.world.capture(0, sized_ipv4_frame(mac(2), mac(1), 1400));
+  pair.world.capture(0, ipv6_frame(mac(2), mac(1), 1400));
+  pair.world.run_for(5ms);
+  CHECK(pair.world.host(1).injected.empty());
+  CHECK(pair.world.plane(1).counters().dropped_too_big == 2);
+  REQUIRE(pair.world.host(0).injected.size() == 2);
+  const Bytes& needed = pair.world.host(0).injected[0];
+  CHECK(packet::destination_mac(needed) == mac(1));
+  CHECK(packet::source_mac(needed) == mac(2));
+  CHECK(to_hex(ByteView(needed).subspan(34, 2)) == "0304");
+  CHECK(load_u16(ByteView(needed).subspan(40)) == 1300);
+  const Bytes& too_big = pair.world.host(0).injected[1];
+  CHECK(to_hex(ByteView(too_big).subspan(54, 2)) == "0200");
+  CHECK(load_u32(ByteView(too_big).subspan(58)) == 1300);
+  // To everybody there is no answer, and what is not IP is dropped.
+  pair.world.capture(0, sized_ipv4_frame(kBroadcast, mac(1), 1400));
+  pair.world.capture(0, opaque_frame(mac(2), mac(1), std::string(1400, 'x')));
+  pair.world.run_for(5ms);
+  CHECK(pair.world.host(1).injected.empty());
+  CHECK(pair.world.host(0).injected.size() == 2);
+  CHECK(pair.world.plane(1).counters().dropped_too_big == 4);
 }
 
 TEST_CASE("dataplane: sizes: too big with DF brings ICMP fragmentation needed to the sender") {

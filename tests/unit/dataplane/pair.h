@@ -12,9 +12,12 @@ namespace weft::test {
 inline constexpr std::string_view kCanary = "canary in the overlay";
 
 struct Pair {
-  explicit Pair(std::optional<std::string> password, std::uint64_t seed = 1) : world(seed) {
+  // The second host's bridge may take less than the first one's.
+  explicit Pair(std::optional<std::string> password, std::uint64_t seed = 1,
+                std::size_t far_bridge_mtu = 65535)
+      : world(seed) {
     world.add_host();
-    world.add_host();
+    world.add_host(far_bridge_mtu);
     const PeerName a = peer_name(1);
     const PeerName b = peer_name(2);
     world.plane(0).on_routes({.unicast = {{a, {}}, {b, b}}, .broadcast_hops = {{a, {b}}, {b, {}}}});

@@ -67,13 +67,13 @@ class World {
   Host& host(std::size_t i) { return *hosts_[i]; }
   dataplane::Dataplane& plane(std::size_t i) { return *hosts_[i]->plane; }
 
-  std::size_t add_host() {
+  std::size_t add_host(std::size_t bridge_mtu = 65535) {
     const std::size_t i = hosts_.size();
     auto made = std::make_unique<Host>();
     made->name = peer_name(i + 1);
     made->address = {Ipv4Addr{0x0a630000U + static_cast<std::uint32_t>(i) + 1}, 6783};
     made->plane = std::make_unique<dataplane::Dataplane>(
-        dataplane::Config{.name = made->name, .traces = traces});
+        dataplane::Config{.name = made->name, .bridge_mtu = bridge_mtu, .traces = traces});
     hosts_.push_back(std::move(made));
     return i;
   }

@@ -56,6 +56,20 @@ TEST_CASE("packet: headers: later IPv6 fragments have payload where a header see
   CHECK_FALSE(complete_partial_checksum(frame));
 }
 
+TEST_CASE("packet: headers: an MTU counts neither Ethernet's header nor one VLAN tag") {
+  const auto frame = [](std::size_t tags, std::size_t size) {
+    Bytes made = partial_frame({.payload = 100, .vlan_tags = tags});
+    made.resize(size);
+    return made;
+  };
+  CHECK(fits_mtu(frame(0, 514), 500));
+  CHECK_FALSE(fits_mtu(frame(0, 515), 500));
+  for (std::size_t tags : {std::size_t{1}, std::size_t{2}}) {
+    CHECK(fits_mtu(frame(tags, 518), 500));
+    CHECK_FALSE(fits_mtu(frame(tags, 519), 500));
+  }
+}
+
 TEST_CASE("packet: headers: any bytes are parsed without reading past their end") {
   SeededRng rng(3);
   for (int round = 0; round < 20000; ++round) {

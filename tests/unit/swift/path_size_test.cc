@@ -12,7 +12,9 @@ constexpr MacAddr kSourceMac{0x020000000001};
 constexpr MacAddr kDestinationMac{0x020000000002};
 
 struct Path {
-  explicit Path(int path_mtu, bool encrypted = true) : rng(1) {
+  // b's bridge may take less than a's.
+  explicit Path(int path_mtu, bool encrypted = true, std::size_t far_bridge_mtu = 65535)
+      : b(2, {.bridge_mtu = far_bridge_mtu}), rng(1) {
     join(a, b, rng, {.encrypted = encrypted, .path_mtu = path_mtu});
     for (Host* host : {&a, &b}) {
       host->forwarder.learn(kStart, kSourceMac, a.name);
@@ -20,7 +22,7 @@ struct Path {
     }
   }
   Host a{1};
-  Host b{2};
+  Host b;
   SeededRng rng;
 };
 
@@ -114,6 +116,57 @@ TEST_CASE("swift: path size: without DF a frame is cut and comes together, check
       CHECK(std::equal(arrived.begin() + 42, arrived.end(), frame.begin() + 42));
       CHECK_FALSE(path.b.injected[0].header.needs_checksum);
     }
+  }
+}
+
+TEST_CASE("swift: path size: what the far bridge would not take is cut before it") {
+  // One that fits the path, whose checksum is only begun; and one that came in fragments.
+  for (const std::size_t payload : {std::size_t{1350}, std::size_t{4000}}) {
+    Path path(1500, true, 1300);
+    const Shape shape{.tcp = false, .payload = payload};
+    const Bytes frame = allow_fragments(partial_frame(shape));
+    path.a.capture(frame, whole_header(shape, frame));
+    carry(path.a, path.b);
+    CHECK(path.b.flush().empty());
+    REQUIRE(path.b.injected.size() == (payload == 1350 ? 2 : 4));
+    Bytes whole(frame.begin(), frame.begin() + 34);
+    for (const Injected& piece : path.b.injected) {
+      const auto layers = packet::parse_layers(piece.frame);
+      REQUIRE(layers.has_value());
+      CHECK(piece.frame.size() <= 1300 + 14);
+      CHECK_FALSE(piece.header.needs_checksum);
+      CHECK(layers->fragment_offset == whole.size() - 34);
+      append(whole, ByteView(piece.frame).subspan(34, layers->end - 34));
+    }
+    CHECK(transport_checksum_ok(whole));
+    CHECK(path.b.forwarder.counters().dropped_too_big == 0);
+  }
+}
+
+TEST_CASE("swift: path size: what the far bridge would not take and nobody may cut is answered") {
+  for (const bool v6 : {false, true}) {
+    Path path(1500, true, 1300);
+    const Shape shape{.v6 = v6, .payload = 1300};
+    const Bytes frame = partial_frame(shape);
+    // The second of a train takes the short way.
+    path.a.capture(frame, whole_header(shape, frame));
+    path.a.capture(frame, whole_header(shape, frame));
+    for (const auto& [to, datagram] : path.a.flush())
+      path.b.receive(datagram);
+    const auto answers = path.b.flush();
+    CHECK(path.b.injected.empty());
+    CHECK(path.b.forwarder.counters().dropped_too_big == 2);
+    CHECK(path.b.forwarder.counters().too_big_answered == 2);
+    for (const auto& [to, datagram] : answers)
+      path.a.receive(datagram);
+    path.a.flush();
+    REQUIRE(path.a.injected.size() == 2);
+    const Bytes& answer = path.a.injected[0].frame;
+    CHECK(packet::destination_mac(answer) == kSourceMac);
+    CHECK(packet::source_mac(answer) == kDestinationMac);
+    const std::size_t mtu = v6 ? load_u32(ByteView(answer).subspan(14 + 40 + 4))
+                               : load_u16(ByteView(answer).subspan(14 + 20 + 6));
+    CHECK(mtu == 1300);
   }
 }
 

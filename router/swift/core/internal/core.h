@@ -89,7 +89,9 @@ class Forwarder::Core {
                 const Segment& segment, Output& out);
   bool repeats_last(TimePoint now, const Channel& channel, const overlay::Forwarding::Names& names,
                     const Byte* macs) const;
-  void inject(const Segment& segment, Output& out);
+  void inject(const Segment& segment, const Passage& passage, Output& out);
+  void inject_too_big(const Segment& segment, const Passage& passage, Output& out);
+  void add_injected(const Segment& segment, Output& out);
   void count_injected(std::size_t first, const Output& out);
   void count(Opened why);
 
