@@ -12,13 +12,12 @@ constexpr int kWorkersByDefaultMax = 8;
 // Super-frames that may wait for a worker. Each is up to 64 KiB and worth a tenth of a millisecond:
 // a longer queue only adds delay, for TCP fills whatever there is.
 constexpr int kTapQueueLength = 500;
-// A TAP device's largest MTU: what fits a frame of 64 KiB with its Ethernet header.
-constexpr int kTapMtuMax = 65521;
 
 // Empty: there is a TAP device now.
 std::string open_tap(const Options& options, Endpoint at, PacketEdges& edges) {
-  if (options.mtu > kTapMtuMax) {
-    return "an MTU above " + std::to_string(kTapMtuMax) + " is more than a TAP device carries";
+  if (options.mtu > linux_net::kTapMtuMax) {
+    return "an MTU above " + std::to_string(linux_net::kTapMtuMax) +
+           " is more than a TAP device carries";
   }
   const int workers =
       worker_count(options.workers, static_cast<int>(std::thread::hardware_concurrency()));

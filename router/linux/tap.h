@@ -16,6 +16,8 @@ namespace weft::linux_net {
 inline constexpr std::string_view kTapEnd = "vethwe-tap";
 // Of the header before every frame (struct virtio_net_hdr, little endian or the machine's).
 inline constexpr std::size_t kVnetHeaderSize = 10;
+// The largest MTU that it can have: with its Ethernet header a frame is of 64 KiB.
+inline constexpr int kTapMtuMax = 65521;
 // What the kernel lets one device have (MAX_TAP_QUEUES).
 inline constexpr int kTapQueuesMax = 256;
 

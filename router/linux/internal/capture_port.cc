@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "router/linux/internal/capture_port.h"
 
+#include <algorithm>
+
 #include "router/linux/ethtool.h"
 #include "router/linux/internal/find_optional.h"
 #include "router/linux/internal/settings.h"
@@ -85,7 +87,8 @@ Result<> settle_tap(Netlink& nl, const Link& bridge) {
   const auto tap = find_link(nl, kTapEnd);
   if (!tap) return tap.error();
   if (tap->kind != "tun" || (tap->master && tap->master != bridge.index)) return kInconsistent;
-  return settle_end(nl, *tap, bridge.mtu, bridge.index);
+  // Weave's bridges have 65,535. One whose MTU nobody has set comes down to the TAP device's.
+  return settle_end(nl, *tap, std::min(bridge.mtu, kTapMtuMax), bridge.index);
 }
 
 Result<> remove_tap(Netlink& nl) {

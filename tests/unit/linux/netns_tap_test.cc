@@ -84,6 +84,26 @@ TEST_CASE("tap: port: of pair and TAP exactly one is plugged in, whichever came 
   CHECK(find_link(host.nl, kTapEnd).error().code == Errc::not_found);
 }
 
+TEST_CASE("tap: port: a bridge of Weave's, with an MTU beyond a TAP device's, is adopted") {
+  if (!can_make_namespaces()) return;
+  Host host;
+  // As Weave does: the bridge follows the largest port, and no MTU of its own is set.
+  const Link bridge = create_bridge(host.nl, "weave").value();
+  REQUIRE(create_veth(
+      host.nl,
+      {.name = std::string(kBridgeEnd), .peer_name = std::string(kCaptureEnd), .mtu = 65535}));
+  REQUIRE(set_link_master(host.nl, find_link(host.nl, kBridgeEnd).value().index, bridge.index));
+  REQUIRE(find_link(host.nl, bridge.index).value().mtu == 65535);
+  const auto tap = Tap::open({});
+  REQUIRE(tap);
+  const auto state = ensure_bridge(spec(CapturePort::tap));
+  REQUIRE(state);
+  CHECK_FALSE(state->created);
+  CHECK(state->bridge.mtu == kTapMtuMax);
+  CHECK(find_link(host.nl, kTapEnd).value().mtu == kTapMtuMax);
+  CHECK(find_link(host.nl, kTapEnd).value().master == bridge.index);
+}
+
 TEST_CASE("tap: port: a TAP that nobody opened, or in another bridge, is refused") {
   if (!can_make_namespaces()) return;
   Host host;
