@@ -9,6 +9,7 @@
 #include <doctest/doctest.h>
 
 #include "base/text.h"
+#include "router/daemon/ipam_words.h"
 #include "tests/unit/daemon/fake_control.h"
 #include "tests/unit/daemon/recorded.h"
 

@@ -104,7 +104,7 @@ TEST_CASE("dataplane: sizes: too big without DF is fragmented inside where outer
   pair.world.run_for(5ms);
   const auto& pieces = pair.world.host(1).injected;
   REQUIRE(pieces.size() == 4);
-  CHECK(join_pieces(pieces, 1410) == to_bytes(ByteView(frame).subspan(34)));
+  CHECK(join_pieces(pieces, 1414) == to_bytes(ByteView(frame).subspan(34)));
 }
 
 TEST_CASE("dataplane: sizes: what the bridge would not take is cut before it") {
