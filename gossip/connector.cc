@@ -216,8 +216,9 @@ std::set<Endpoint> Connector::valid_targets(const Surroundings& around) const {
       if (worthwhile(direct, to, around)) valid.insert(to);
     }
   }
+  if (around.discovered == nullptr) return valid;
   std::size_t discovered = 0;
-  for (const auto& [to, peer] : around.discovered) {
+  for (const auto& [to, peer] : *around.discovered) {
     if (around.peers.count(peer) != 0 || around.remotes.count(to) != 0) continue;
     if (++discovered > kDiscoveredMax) break;
     valid.insert(to);

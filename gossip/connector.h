@@ -46,7 +46,7 @@ class Connector {
     std::set<Endpoint> remotes;
     std::set<Ipv4Addr> inbound_ips;
     std::size_t connections = 0;
-    std::map<Endpoint, PeerName> discovered;
+    const std::map<Endpoint, PeerName>* discovered = nullptr;  // null: nobody
   };
   struct Plan {
     std::vector<Endpoint> dial;

@@ -72,7 +72,7 @@ void Node::on_closed(TimePoint now, LinkId link, std::string_view reason, Effect
 void Node::on_resolved(TimePoint now, std::string_view host, std::vector<Ipv4Addr> addresses,
                        std::string_view error, Effects& out) {
   core_->connector.on_resolved(now, host, std::move(addresses), error);
-  core_->connector_due = true;
+  core_->run_connector_now();
   core_->finish(now, out);
 }
 
@@ -138,14 +138,14 @@ Result<> Node::connect(TimePoint now, const std::vector<std::string>& targets, b
         LogLine{LogLevel::warning, "mesh", "", text, "not a target: " + to_string(target.error())});
   }
   if (core_->connector.add(now, good, replace)) out.emplace_back(TargetsChanged{});
-  core_->connector_due = true;
+  core_->run_connector_now();
   core_->finish(now, out);
   return result;
 }
 
 void Node::forget(TimePoint now, const std::vector<std::string>& targets, Effects& out) {
   if (core_->connector.forget(targets)) out.emplace_back(TargetsChanged{});
-  core_->connector_due = true;
+  core_->run_connector_now();
   core_->finish(now, out);
 }
 
@@ -176,6 +176,10 @@ const std::map<PeerName, PeerName>& Node::unicast_routes() const {
 
 std::vector<PeerName> Node::broadcast_hops(PeerName origin) const {
   return core_->routes.broadcast(origin);
+}
+
+std::map<PeerName, std::vector<PeerName>> Node::broadcast_hops_of_all() const {
+  return core_->routes.broadcast_of_all();
 }
 
 std::vector<PeerName> Node::known_peers() const {

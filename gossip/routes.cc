@@ -26,20 +26,28 @@ bool Routes::Edge::usable(Links links) const {
 }
 
 bool Routes::recalculate(const std::map<PeerName, PeerRecord>& peers) {
-  if (!same_names(peers)) {
-    rebuild(peers);
-    return true;
-  }
+  bool renamed = !same_names(peers);
+  if (renamed) rename(peers);
   std::vector<Change> changes;
   Index at = 0;
   for (const auto& [name, record] : peers) {
     auto now = stamp(record);
-    if (now != stamps_[at]) {
+    // Who was not known until now may be at the other end of a connection that was.
+    bool incomplete = renamed && edges_[at].size() != record.connections.size();
+    if (now != stamps_[at] || incomplete) {
       stamps_[at] = now;
       update(at, record, changes);
     }
     ++at;
   }
+  if (renamed) {
+    search_again();
+    return true;
+  }
+  return search_if_needed(changes);
+}
+
+bool Routes::search_if_needed(const std::vector<Change>& changes) {
   std::array<bool, kLinksCount> differs{};
   std::array<bool, kLinksCount> matters{};
   const std::array<const Search*, kLinksCount> trees{&all_, &strict_, &tree_};
@@ -131,23 +139,38 @@ bool Routes::same_names(const std::map<PeerName, PeerRecord>& peers) const {
                     [](const auto& peer, PeerName name) { return peer.first == name; });
 }
 
-void Routes::rebuild(const std::map<PeerName, PeerRecord>& peers) {
-  names_.clear();
-  stamps_.clear();
-  edges_.clear();
-  for (const auto& [name, record] : peers)
-    names_.push_back(name);
+// Gives indices to whom the topology knows now. Edges follow them, which costs no search: in a
+// large mesh somebody comes or goes all the time.
+void Routes::rename(const std::map<PeerName, PeerRecord>& peers) {
+  std::vector<PeerName> names;
+  names.reserve(peers.size());
+  std::vector<Index> moved(names_.size(), kNone);
+  std::vector<Index> before;  // of each new index; kNone: a newcomer
+  Index old = 0;
   for (const auto& [name, record] : peers) {
-    stamps_.push_back(stamp(record));
-    edges_.push_back(edges_of(record));
+    while (old < names_.size() && names_[old] < name)
+      ++old;
+    bool stays = old < names_.size() && names_[old] == name;
+    if (stays) moved[old] = static_cast<Index>(names.size());
+    before.push_back(stays ? old : kNone);
+    names.push_back(name);
   }
-  for (Index from = 0; from < names_.size(); ++from) {
-    for (auto& edge : edges_[from]) {
-      const auto* back = find_edge(edge.to, from);
-      edge.back = back != nullptr;
-      edge.back_established = edge.back && back->established;
-    }
+  std::vector<Stamp> stamps(names.size());
+  std::vector<Edges> edges(names.size());
+  for (Index i = 0; i < names.size(); ++i) {
+    if (before[i] == kNone) continue;
+    stamps[i] = stamps_[before[i]];
+    edges[i] = std::move(edges_[before[i]]);
+    std::erase_if(edges[i], [&](const Edge& edge) { return moved[edge.to] == kNone; });
+    for (auto& edge : edges[i])
+      edge.to = moved[edge.to];
   }
+  names_ = std::move(names);
+  stamps_ = std::move(stamps);
+  edges_ = std::move(edges);
+}
+
+void Routes::search_again() {
   broadcast_.clear();
   broadcast_all_.clear();
   search_all();
@@ -239,16 +262,20 @@ bool Routes::affects(const Search& tree, Links links, const Change& change) cons
 
 void Routes::search_all() {
   all_ = search(index_of(self_), kNone, Links::all);
-  unicast_all_ = table(all_);
+  fill(unicast_all_, all_);
+  std::vector<std::uint64_t> behind(names_.size());
+  for (Index i = 0; i < names_.size(); ++i) {
+    if (all_.level[i] != kNone && all_.next_hop[i] != kNone) ++behind[all_.next_hop[i]];
+  }
   weights_.clear();
-  for (const auto& [destination, via] : unicast_all_) {
-    if (via.known()) ++weights_[via];
+  for (Index i = 0; i < names_.size(); ++i) {
+    if (behind[i] != 0) weights_.emplace_back(names_[i], behind[i]);
   }
 }
 
 void Routes::search_strict() {
   strict_ = search(index_of(self_), kNone, Links::strict);
-  unicast_ = table(strict_);
+  fill(unicast_, strict_);
 }
 
 void Routes::search_tree() {
@@ -308,14 +335,21 @@ Routes::Search Routes::search(Index start, Index stop_at, Links links) const {
   return result;
 }
 
-std::map<PeerName, PeerName> Routes::table(const Search& result) const {
-  std::map<PeerName, PeerName> table;
+// Most of a table is as it was: what stays is kept where it is.
+void Routes::fill(std::map<PeerName, PeerName>& table, const Search& result) const {
+  auto at = table.begin();
   for (Index i = 0; i < names_.size(); ++i) {
     if (result.level[i] == kNone) continue;
-    Index hop = result.next_hop[i];
-    table.emplace_hint(table.end(), names_[i], hop == kNone ? PeerName() : names_[hop]);
+    while (at != table.end() && at->first < names_[i])
+      at = table.erase(at);
+    auto hop = result.next_hop[i] == kNone ? PeerName() : names_[result.next_hop[i]];
+    if (at != table.end() && at->first == names_[i]) {
+      (at++)->second = hop;
+    } else {
+      table.emplace_hint(at, names_[i], hop);
+    }
   }
-  return table;
+  table.erase(at, table.end());
 }
 
 std::vector<PeerName> Routes::broadcast_hops(PeerName origin, Links links) const {

@@ -8,6 +8,7 @@
 #include <array>
 #include <map>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "base/rng.h"
@@ -29,6 +30,8 @@ class Routes {
   // Our part of the origin's broadcast tree, in order. Computed at the first call, then kept.
   const std::vector<PeerName>& broadcast(PeerName origin) const;
   const std::vector<PeerName>& broadcast_all(PeerName origin) const;
+  // broadcast() of every peer, worked out for many origins at a time.
+  std::map<PeerName, std::vector<PeerName>> broadcast_of_all() const;
   // Our neighbours in one tree that joins all peers by connections both ends list: the tree of
   // first paths from the lowest name among them. Ordered.
   const std::vector<PeerName>& tree_neighbours() const { return tree_neighbours_; }
@@ -80,7 +83,9 @@ class Routes {
 
   static Stamp stamp(const PeerRecord& record);
   bool same_names(const std::map<PeerName, PeerRecord>& peers) const;
-  void rebuild(const std::map<PeerName, PeerRecord>& peers);
+  void rename(const std::map<PeerName, PeerRecord>& peers);
+  void search_again();
+  bool search_if_needed(const std::vector<Change>& changes);
   Edges edges_of(const PeerRecord& record) const;
   void update(Index from, const PeerRecord& record, std::vector<Change>& changes);
   void set_back(Index from, const Edge& edge, bool present, std::vector<Change>& changes);
@@ -92,8 +97,9 @@ class Routes {
   void search_tree();
   Index index_of(PeerName peer) const;  // kNone if unknown
   Search search(Index start, Index stop_at, Links links) const;
-  std::map<PeerName, PeerName> table(const Search& result) const;
+  void fill(std::map<PeerName, PeerName>& table, const Search& result) const;
   std::vector<PeerName> broadcast_hops(PeerName origin, Links links) const;
+  class Floods;
 
   PeerName self_;
   std::vector<PeerName> names_;  // sorted; an index is a place in here
@@ -104,7 +110,8 @@ class Routes {
   Search tree_;
   std::map<PeerName, PeerName> unicast_;
   std::map<PeerName, PeerName> unicast_all_;
-  std::map<PeerName, std::uint64_t> weights_;  // neighbour -> destinations behind it
+  // Neighbours and how many destinations lie behind each, ordered by name.
+  std::vector<std::pair<PeerName, std::uint64_t>> weights_;
   std::vector<PeerName> tree_neighbours_;
   mutable std::map<PeerName, std::vector<PeerName>> broadcast_;
   mutable std::map<PeerName, std::vector<PeerName>> broadcast_all_;

@@ -59,6 +59,9 @@ inline constexpr std::size_t kReportsMax = 8;
 inline constexpr std::chrono::seconds kRediscoverInterval{1};
 // What peers report is looked through for new addresses at most this often.
 inline constexpr std::chrono::milliseconds kDiscoveryDelay{300};
+// A turn of the connector looks at every connection. While a mesh comes up connections begin and
+// end all the time, so it has at most one turn in this time, unless the operator asks.
+inline constexpr std::chrono::milliseconds kConnectorPause{50};
 // Of a mesh larger than the connection limit a peer dials this share of the limit less, so that
 // there is room for others; newcomers may exceed the limit by a quarter, and by four at least.
 inline constexpr std::size_t kDialReserve = 8;
@@ -104,6 +107,8 @@ class Node::Core {
   // Call at the start and the end of every event.
   void start(TimePoint now);
   void finish(TimePoint now, Effects& out);
+  // Makes the connector's turn due at the end of this event.
+  void run_connector_now();
 
   // Views (node_status.cc).
   bool reachable(PeerName peer) const;
@@ -114,7 +119,7 @@ class Node::Core {
   Topology topology;
   Routes routes;
   Connector connector;
-  bool connector_due = false;  // something changed that it looks at
+  bool connector_due = false;  // something changed that it looks at: its turn comes soon
 
  private:
   // node_links.cc
@@ -255,6 +260,7 @@ class Node::Core {
   // Not later than any link's deadline, and the connector's as of its last turn.
   std::optional<TimePoint> links_at_;
   std::optional<TimePoint> connector_at_;
+  std::optional<TimePoint> connector_ran_at_;
   std::optional<TimePoint> discovery_at_;
   std::map<Endpoint, PeerName> discovered_;
   std::uint64_t discovered_revision_ = 0;

@@ -42,7 +42,8 @@ void Node::Core::on_deadline(TimePoint now, Effects& out) {
   if (due(comparison_at_, now)) compare_with_some(now, out);
   if (due(gossip_at_, now)) gossip_periodically(now, out);
   // The connector keeps clocks of its own.
-  if (due(connector_at_, now) || due(discovery_at_, now)) connector_due = true;
+  if (due(connector_at_, now)) connector_due = true;
+  if (due(discovery_at_, now)) run_connector_now();
 }
 
 std::optional<TimePoint> Node::Core::next_deadline() const {
@@ -58,7 +59,15 @@ void Node::Core::finish(TimePoint now, Effects& out) {
     overfull_.erase(overfull_.begin());
     close_link(now, id, {.reason = "the peer does not read what it is sent"}, out);
   }
-  if (std::exchange(connector_due, false)) run_connector(now, out);
+  if (!std::exchange(connector_due, false)) return;
+  auto next_turn = connector_ran_at_ ? *connector_ran_at_ + kConnectorPause : now;
+  if (next_turn <= now) return run_connector(now, out);
+  connector_at_ = earliest(connector_at_, next_turn);
+}
+
+void Node::Core::run_connector_now() {
+  connector_due = true;
+  connector_ran_at_.reset();
 }
 
 void Node::Core::schedule_own_update(TimePoint now, PeerName about) {
@@ -135,12 +144,14 @@ void Node::Core::tend_links(TimePoint now, Effects& out) {
 }
 
 void Node::Core::run_connector(TimePoint now, Effects& out) {
+  connector_ran_at_ = now;
   if (!discovery_at_ || *discovery_at_ <= now) {
     discovery_at_.reset();
     rediscover(now);
   }
   auto plan = connector.plan(now, surroundings());
   connector_at_ = connector.next_deadline();
+  if (connector_at_) connector_at_ = std::max(*connector_at_, now + kConnectorPause);
   for (auto& host : plan.resolve)
     out.emplace_back(Resolve{std::move(host)});
   for (auto to : plan.dial) {
@@ -153,7 +164,7 @@ void Node::Core::run_connector(TimePoint now, Effects& out) {
 }
 
 Connector::Surroundings Node::Core::surroundings() const {
-  Connector::Surroundings around{.connections = table_.size(), .discovered = discovered_};
+  Connector::Surroundings around{.connections = table_.size(), .discovered = &discovered_};
   for (const auto& [peer, id] : table_) {
     const auto& link = links_.at(id);
     around.peers.insert(peer);

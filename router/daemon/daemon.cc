@@ -260,9 +260,7 @@ Snapshot Daemon::snapshot() const {
     if (link.link) s.overlays[*link.link] = dataplane_->link_status(*link.link);
   }
   s.unicast_routes = peer_->node().unicast_routes();
-  for (PeerName origin : peer_->node().known_peers()) {
-    s.broadcast_routes[origin] = peer_->node().broadcast_hops(origin);
-  }
+  s.broadcast_routes = peer_->node().broadcast_hops_of_all();
   s.macs = dataplane_->macs();
   s.counters = dataplane_->counters();
   s.capture = packets_->capture_status();

@@ -141,10 +141,8 @@ void Engine::pass_on_events() {
 
 void Engine::copy_routes() {
   const gossip::Node& node = parts_.peer.node();
-  dataplane::Routes routes{.unicast = node.unicast_routes(), .broadcast_hops = {}};
-  for (PeerName origin : node.known_peers()) {
-    routes.broadcast_hops[origin] = node.broadcast_hops(origin);
-  }
+  dataplane::Routes routes{.unicast = node.unicast_routes(),
+                           .broadcast_hops = node.broadcast_hops_of_all()};
   with_packets([&](TimePoint, auto&) { parts_.dataplane.on_routes(std::move(routes)); });
 }
 

@@ -7,7 +7,7 @@
 namespace weft::sim {
 namespace {
 
-constexpr std::uint32_t kFirstAddress = 0x0a630001;  // 10.99.0.1
+constexpr std::uint32_t kFirstAddress = 0x0a650001;  // 10.101.0.1
 constexpr std::uint64_t kFirstName = 0x7a0000000001;
 
 }  // namespace
@@ -61,7 +61,7 @@ void ScaleWorld::start(std::size_t id) {
   host.peer = std::make_unique<peer::Peer>(std::move(config), *host.rng);
   std::vector<std::string> targets;
   for (std::size_t i = 0; i < options_.seeds; ++i) {
-    if (i != id) targets.push_back(Ipv4Addr{kFirstAddress + static_cast<std::uint32_t>(i)}.text());
+    if (i != id) targets.push_back(address(i).text());
   }
   call(id, [&](peer::Peer& peer, auto& out) { peer.start(now_, {}, targets, out); });
 }
@@ -87,6 +87,18 @@ std::size_t ScaleWorld::live() const {
   for (std::size_t id = 0; id < hosts_.size(); ++id)
     count += up(id) ? 1 : 0;
   return count;
+}
+
+Ipv4Addr ScaleWorld::address(std::size_t host) {
+  return {kFirstAddress + static_cast<std::uint32_t>(host)};
+}
+
+std::size_t ScaleWorld::host_at(Ipv4Addr address) {
+  return static_cast<std::size_t>(address.value) - kFirstAddress;
+}
+
+std::optional<TimePoint> ScaleWorld::next_event() const {
+  return queue_.empty() ? std::nullopt : std::optional(queue_.top().at);
 }
 
 void ScaleWorld::run_for(Duration span) {
@@ -180,28 +192,41 @@ void ScaleWorld::arm(std::size_t id) {
 }
 
 void ScaleWorld::carry_out(std::size_t id, gossip::Effect& effect) {
-  if (const auto* to_dial = std::get_if<gossip::Dial>(&effect)) dial(id, *to_dial);
-  if (auto* to_send = std::get_if<gossip::Send>(&effect)) send(id, *to_send);
+  if (const auto* to_dial = std::get_if<gossip::Dial>(&effect)) {
+    bool here = host_at(to_dial->to.ip) < hosts_.size() || !outside_;
+    return here ? dial(id, *to_dial) : outside_(id, effect);
+  }
   auto pipe_of = [&](gossip::LinkId link) -> std::shared_ptr<Pipe> {
     auto found = hosts_[id]->pipes.find(link);
     return found == hosts_[id]->pipes.end() ? nullptr : found->second;
   };
-  if (const auto* to_close = std::get_if<gossip::Close>(&effect)) {
-    if (auto pipe = pipe_of(to_close->link)) drop(pipe, id);
-  }
-  if (const auto* ready = std::get_if<gossip::LinkReady>(&effect)) {
+  auto out = [&] {
+    if (outside_) outside_(id, effect);
+  };
+  if (auto* to_send = std::get_if<gossip::Send>(&effect)) {
+    if (!pipe_of(to_send->link)) return out();
+    send(id, *to_send);
+  } else if (const auto* to_close = std::get_if<gossip::Close>(&effect)) {
+    auto pipe = pipe_of(to_close->link);
+    if (!pipe) return out();
+    drop(pipe, id);
+  } else if (const auto* ready = std::get_if<gossip::LinkReady>(&effect)) {
     auto pipe = pipe_of(ready->link);
-    if (pipe && ++pipe->ready == 2) establish(pipe);
+    if (!pipe) return out();
+    if (++pipe->ready == 2) establish(pipe);
+  } else if (std::holds_alternative<gossip::LinkGone>(effect) ||
+             std::holds_alternative<gossip::OverlayControl>(effect)) {
+    out();
   }
 }
 
 void ScaleWorld::dial(std::size_t from, const gossip::Dial& dial) {
   End dialler{from, dial.link, hosts_[from]->incarnation};
-  Endpoint local{.ip = {kFirstAddress + static_cast<std::uint32_t>(from)},
+  Endpoint local{.ip = address(from),
                  .port = static_cast<std::uint16_t>(20000 + rng_.below(40000))};
   at(now_ + latency(), [this, dialler, local, to = dial.to] {
     if (!alive(dialler)) return;
-    auto target = static_cast<std::size_t>(to.ip.value - kFirstAddress);
+    auto target = host_at(to.ip);
     auto pipe = std::make_shared<Pipe>();
     std::optional<gossip::LinkId> accepted;
     call(target, [&](peer::Peer& peer, auto& out) {

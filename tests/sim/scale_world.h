@@ -58,6 +58,18 @@ class ScaleWorld {
   std::size_t connections() const;
   const gossip::Node& node(std::size_t host) const { return hosts_[host]->peer->node(); }
 
+  // What leads out of this world: dials to addresses of nobody here, and whatever concerns links
+  // that are no connection between two hosts of it. Without a handler nobody is there.
+  using Outside = std::function<void(std::size_t host, gossip::Effect& effect)>;
+  void on_outside(Outside handler) { outside_ = std::move(handler); }
+  using PeerCall = std::function<void(peer::Peer&, peer::PeerEffects&)>;
+  // Calls the host's peer, if it is up, and carries out what comes of it.
+  void call(std::size_t host, const PeerCall& what);
+  static Ipv4Addr address(std::size_t host);
+  // Of which host it is the address, whether there is such a host or not.
+  static std::size_t host_at(Ipv4Addr address);
+  std::optional<TimePoint> next_event() const;
+
  private:
   struct Pipe;
   struct End {
@@ -80,12 +92,10 @@ class ScaleWorld {
       return std::tie(other.at, other.number) < std::tie(at, number);
     }
   };
-  using PeerCall = std::function<void(peer::Peer&, peer::PeerEffects&)>;
 
   void at(TimePoint when, std::function<void()> what);
   Duration latency();
   bool alive(const End& end) const;
-  void call(std::size_t host, const PeerCall& what);
   void arm(std::size_t host);
   void carry_out(std::size_t host, gossip::Effect& effect);
   void dial(std::size_t from, const gossip::Dial& dial);
@@ -94,6 +104,7 @@ class ScaleWorld {
   void drop(const std::shared_ptr<Pipe>& pipe, std::optional<std::size_t> quiet_end);
 
   ScaleOptions options_;
+  Outside outside_;
   SeededRng rng_;
   TimePoint now_{std::chrono::hours(1)};
   std::priority_queue<Event> queue_;

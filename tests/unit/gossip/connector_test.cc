@@ -28,8 +28,12 @@ struct Fixture {
   SeededRng rng{1};
   Connector connector{{.port = 6783, .conn_limit = 10}, rng};
   Connector::Surroundings around{};
+  std::map<Endpoint, PeerName> discovered;
 
-  std::vector<Endpoint> dials(TimePoint now) { return connector.plan(now, around).dial; }
+  std::vector<Endpoint> dials(TimePoint now) {
+    around.discovered = &discovered;
+    return connector.plan(now, around).dial;
+  }
   LinkStatus only() {
     std::vector<LinkStatus> all;
     connector.report(all);
@@ -108,7 +112,7 @@ TEST_CASE("connector: inbound: a peer that dialled us is not dialled, unless a p
 
 TEST_CASE("connector: discovery: reported addresses are dialled, and forgotten when connected") {
   Fixture f;
-  f.around.discovered = {{at(5), name(5)}, {at(6), name(6)}};
+  f.discovered = {{at(5), name(5)}, {at(6), name(6)}};
   CHECK(f.dials(kStart).size() == 2);
   f.connector.on_dial_failed(kStart, at(5), "refused");
   f.connector.on_connected(at(6), name(6));
@@ -123,7 +127,7 @@ TEST_CASE("connector: discovery: reported addresses are dialled, and forgotten w
 TEST_CASE("connector: discovery: a flood of reports is dialled a few at a time") {
   Fixture f;
   for (std::uint32_t i = 1; i <= 10'000; ++i)
-    f.around.discovered.emplace(at(i), name(i));
+    f.discovered.emplace(at(i), name(i));
   auto first = f.dials(kStart);
   CHECK(first.size() == kDiallingMax);
   CHECK(f.dials(kStart + 1s).empty());

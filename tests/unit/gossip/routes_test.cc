@@ -144,6 +144,44 @@ TEST_CASE("routes: change: is reported exactly when strict routes can differ") {
   }
 }
 
+TEST_CASE("routes: change: whoever comes or goes leaves what a new table would hold") {
+  SeededRng rng(6);
+  for (int round = 0; round < 40; ++round) {
+    auto everybody = random_topology(rng, 14);
+    Routes routes(name(0));
+    for (int step = 0; step < 12; ++step) {
+      Peers there;
+      for (const auto& [peer, record] : everybody) {
+        if (peer == name(0) || rng.below(3) != 0) there[peer] = record;
+      }
+      routes.recalculate(there);
+      Routes fresh(name(0));
+      fresh.recalculate(there);
+      CHECK(routes.unicast() == fresh.unicast());
+      CHECK(routes.unicast_all() == fresh.unicast_all());
+      CHECK(routes.tree_neighbours() == fresh.tree_neighbours());
+      for (const auto& [origin, record] : there) {
+        CHECK(routes.broadcast(origin) == fresh.broadcast(origin));
+        CHECK(routes.broadcast_all(origin) == fresh.broadcast_all(origin));
+      }
+    }
+  }
+}
+
+TEST_CASE("routes: broadcast: all trees at once are those worked out one by one") {
+  SeededRng rng(7);
+  for (std::size_t size : std::initializer_list<std::size_t>{1, 2, 5, 9, 14, 40, 700}) {
+    auto peers = random_topology(rng, size);
+    auto self = name(rng.below(size));
+    Routes routes(self);
+    routes.recalculate(peers);
+    auto all = routes.broadcast_of_all();
+    CHECK(all.size() == size);
+    for (const auto& [origin, hops_of] : all)
+      CHECK(hops_of == routes.broadcast(origin));
+  }
+}
+
 TEST_CASE("routes: broadcast: every peer of a settled mesh gets one copy") {
   SeededRng rng(3);
   for (int round = 0; round < 30; ++round) {
