@@ -77,14 +77,14 @@ def product(tally, level):
     return True
 
 
-def run_namespaces(tally, only_tests, sanitized_too):
+def run_namespaces(tally, only_tests, whole):
     """The libraries' own tests that need namespaces, then the whole product's."""
     if not only_tests and build_or_count(tally, ["netns"], "asan", lambda: built(builds.ASAN)):
         programs.run_suite(tally, builds.ASAN, "netns")
     if not product(tally, "netns"):
         return
-    namespaces.run(tally, "release", f"{ROOT}/build/bin", only_tests)
-    if sanitized_too and build_or_count(tally, ["netns"], "asan", lambda: built(builds.ASAN)):
+    namespaces.run(tally, "release", f"{ROOT}/build/bin", only_tests, with_large=whole)
+    if whole and build_or_count(tally, ["netns"], "asan", lambda: built(builds.ASAN)):
         os.environ["WEFT_TEST_SANITIZED"] = "1"  # memory bounds are not those of the product then
         namespaces.run(tally, "asan", namespaces.sanitized_binaries(builds.ASAN), SANITIZED_NETNS)
 

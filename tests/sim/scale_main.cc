@@ -68,9 +68,10 @@ std::size_t random_live(ScaleWorld& world, std::size_t from) {
   }
 }
 
-void churn(ScaleWorld& world, Duration span, std::size_t seeds) {
-  for (Duration at{}; at < span; at += 1s) {
-    if ((at / 1s) % 2 == 0) {
+// One host leaves or joins each second.
+void churn(ScaleWorld& world, std::size_t seconds, std::size_t seeds) {
+  for (std::size_t at = 0; at < seconds; ++at) {
+    if (at % 2 == 0) {
       world.kill(random_live(world, seeds));
     } else {
       world.start(world.size());
@@ -92,27 +93,28 @@ std::size_t number(const char* text) {
 
 int main(int argc, char** argv) {
   ScaleOptions options;
-  bool cold_only = false;
+  std::size_t churn_seconds = 60;
   for (int i = 1; i < argc; ++i) {
     std::string_view flag = argv[i];
     const char* value = i + 1 < argc ? argv[i + 1] : "";
     if (flag == "--no-delta") {
       options.delta = false;
-    } else if (flag == "--cold-only") {
-      cold_only = true;
     } else if (flag == "--peers") {
       options.hosts = number(value);
       ++i;
     } else if (flag == "--conn-limit") {
       options.conn_limit = number(value);
       ++i;
+    } else if (flag == "--churn") {
+      churn_seconds = number(value);
+      ++i;
     } else if (flag == "--seed") {
       options.seed = number(value);
       ++i;
     } else {
       std::fprintf(stderr,
-                   "usage: sim_scale [--peers N] [--conn-limit N] [--no-delta] [--cold-only] "
-                   "[--seed N]\n");
+                   "usage: weft-scale [--peers N] [--conn-limit N] [--no-delta] "
+                   "[--churn SECONDS] [--seed N]\n");
       return 2;
     }
   }
@@ -121,7 +123,6 @@ int main(int argc, char** argv) {
   auto cold = world.run_until_converged(600s);
   meter.report("cold", cold);
   if (!cold) return 1;
-  if (cold_only) return 0;
   world.run_for(60s);
   meter.begin();
   world.run_for(120s);
@@ -130,8 +131,8 @@ int main(int argc, char** argv) {
   meter.report("changed", world.run_until_converged(120s));
   world.start(world.size());
   meter.report("join", world.run_until_converged(300s));
-  churn(world, 60s, options.seeds);
-  meter.report("churn", Duration(60s));
+  churn(world, churn_seconds, options.seeds);
+  meter.report("churn", std::chrono::seconds(churn_seconds));
   (void)world.run_until_converged(300s);
   for (std::size_t i = 0; i < options.hosts / 3; ++i)
     world.kill(random_live(world, options.seeds));
