@@ -79,6 +79,9 @@ class Replay {
     auto stream = streams_.find(connection);
     if (stream == streams_.end()) return;  // of a connection that we have closed: reported there
     if (auto ring = ring_in(bytes)) their_ring_ = ring;
+    auto unicast = ipam_unicast(bytes);
+    if (unicast && unicast->second == ipam::UnicastKind::space_request)
+      asked_by_.insert(name_of(event["from"]));
     Bytes framed;
     REQUIRE(stream->second.weave.send(bytes, framed));
     call([&](auto& out) { peer_.on_bytes(now_, stream->second.link, framed, out); });
@@ -93,15 +96,15 @@ class Replay {
     for (const auto& entry : status.entries)
       ours.emplace_back(entry.token, entry.peer);
     CHECK(ours == owners(their_ring_->entries));
-    CHECK(allocated_.has_value());
+    CHECK(allocated_.has_value() == asked_);
   }
 
   void end() const {
     CHECK_MESSAGE(refusals_.empty(), refusals_);
     for (const auto& answer : answered_then_)
       CHECK(answered_.count(answer) == 1);
-    for (const auto& [link, reader] : readers_)
-      CHECK_MESSAGE(reader.breach().empty(), reader.breach());
+    for (const auto& item : readers_)
+      CHECK_MESSAGE(item.second.breach().empty(), item.second.breach());
   }
 
  private:
@@ -125,17 +128,19 @@ class Replay {
                                            .wall = {}}};
   }
 
-  // What the host said that ours stands for: when it began to speak of addresses, it needed one.
+  // What the host said that ours stands for. The first one began with an allocation; the others
+  // needed an address when they asked for space.
   void said_then(ByteView message) {
-    if (auto answer = ipam_unicast(message)) {
-      if (answer->second != ipam::UnicastKind::space_request) answered_then_.insert(*answer);
-    }
-    bool broadcast = static_cast<Tag>(message.front()) == Tag::gossip_broadcast;
-    if (!broadcast || std::exchange(asked_, true)) return;
+    auto unicast = ipam_unicast(message);
+    bool asks = unicast && unicast->second == ipam::UnicastKind::space_request;
+    if (unicast && !asks && asked_by_.erase(unicast->first) != 0) answered_then_.insert(*unicast);
+    bool begins = host_ == 1 && static_cast<Tag>(message.front()) == Tag::gossip_broadcast;
+    if ((!asks && !begins) || std::exchange(asked_, true)) return;
     call([&](auto& out) {
       peer_.allocate(now_, {1}, "somebody", *Cidr::parse("10.32.0.0/12"), true, out);
     });
   }
+
   void open(int connection, int from, ByteView features) {
     auto theirs = parse_features(features);
     REQUIRE(theirs.has_value());
@@ -227,7 +232,8 @@ class Replay {
   TimePoint now_ = kStart;
   std::map<int, Stream> streams_;
   std::map<LinkId, sim::GoReader> readers_;
-  std::set<Answer> answered_, answered_then_;
+  std::set<PeerName> asked_by_;  // for space, and what was answered then and now
+  std::set<Answer> answered_then_, answered_;
   std::optional<ipam::RingData> their_ring_;
   std::optional<Cidr> allocated_;
   bool asked_ = false;
