@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs weft-scale for each size of mesh and writes the table of docs/scale.md from what it prints."""
+"""Runs weft-scale for each size of mesh and writes the table of docs/scale.md."""
 import os
 import subprocess
 

@@ -28,7 +28,7 @@ def seeds():
 
 
 def join_networks(host):
-    """A namespace whose every address of 10.101.0.0/16 is local, and a cable from the host to it."""
+    """A namespace where all of 10.101.0.0/16 is local, and a cable from the host to it."""
     netns.sh("ip", "netns", "add", FEED)
     netns.sh("ip", "link", "add", "feed", "netns", host, "type", "veth", "peer", "name", "feed",
              "netns", FEED)
