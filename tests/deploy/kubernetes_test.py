@@ -25,7 +25,7 @@ TEMPLATES = ("serviceaccount", "clusterrole", "role", "configmap", "secret", "se
 OTHER = {"image.pullPolicy": "Always", "image.pullSecrets": [{"name": "x"}],
          "ipam.range": "10.40.0.0/16", "mtu": 9000, "connectionLimit": 7, "peers": ["10.0.0.1"],
          "env": {"EXTRA_ARGS": "--log-level=debug"}, "apiServer.port": 7443, "http.port": 7784,
-         "http.host": "127.0.0.2", "metrics.port": 7782, "nodeSelector": {"net": "weft"},
+         "http.host": "127.0.0.2", "metrics.port": 7782, "metrics.kubePort": 7785, "nodeSelector": {"net": "weft"},
          "tolerations": [{"operator": "Exists", "effect": "NoSchedule"}], "maxUnavailable": "10%",
          "resources": {"limits": {"cpu": 2}}, "seccompProfile": {"type": "Unconfined"},
          "seLinuxOptions": {"type": "spc_t"}}
@@ -216,7 +216,7 @@ class Rights(unittest.TestCase):
     def test_no_more_of_the_node_is_mounted_than_is_needed(self):
         paths = {v["hostPath"]["path"] for v in pod()["volumes"] if "hostPath" in v}
         self.assertEqual(paths, {"/var/lib/weave", "/opt/cni/bin", "/etc/cni/net.d", "/run/netns",
-                                 "/dev/net", "/run/xtables.lock"})
+                                 "/dev/net", "/run/xtables.lock", "/proc/sys/net"})
         mounted = {m["name"] for m in pod()["containers"][0]["volumeMounts"]}
         self.assertEqual(mounted, {v["name"] for v in pod()["volumes"]})
 
@@ -238,9 +238,12 @@ class Rights(unittest.TestCase):
             self.assertFalse({"data", "stringData", "binaryData"} & set(one(kind)))
             self.assertNotIn("annotations", one(kind)["metadata"])
 
-    def test_liveness_asks_the_daemon_alone(self):
+    def test_probes_ask_this_node_alone_where_it_answers(self):
+        env = {e["name"]: e.get("value", "") for e in pod()["containers"][0]["env"]}
+        port = int(env["WEFT_KUBE_STATUS_ADDR"].rpartition(":")[2])
         for probe in ("livenessProbe", "readinessProbe"):
-            self.assertEqual(pod()["containers"][0][probe]["httpGet"]["host"], "127.0.0.1")
+            asked = pod()["containers"][0][probe]["httpGet"]
+            self.assertEqual((asked["host"], asked["port"]), ("127.0.0.1", port))
 
 
 if __name__ == "__main__":

@@ -34,8 +34,8 @@ OPTIONS = [
            "Range of pod addresses, IPALLOC_RANGE. The same for ever: it cannot be changed while "
            "the mesh lives."),
     Option("encryption.enabled", True, SWITCH,
-           "Encrypt what passes between nodes. A mesh of Weave's without a password that is being "
-           "taken over stays without."),
+           "Encrypt what passes between nodes. False while a mesh of Weave's without a password "
+           "is being taken over."),
     Option("encryption.secretName", "weave-passwd", TEXT,
            "Secret in the same namespace whose key of the same name holds the password. If it has "
            "no such key, the first node to start makes a password of 32 random bytes."),
@@ -64,11 +64,14 @@ OPTIONS = [
     Option("http.host", "127.0.0.1", LOOPBACK, "Loopback address of the daemon's API."),
     Option("http.port", 6784, PORT, "Its TCP port."),
     Option("metrics.enabled", True, SWITCH,
-           "Serve metrics on all of the node's addresses, WEAVE_METRICS_ADDR."),
-    Option("metrics.port", 6782, PORT, "Their TCP port."),
+           "Serve metrics on all of the node's addresses, WEAVE_METRICS_ADDR; weave-kube's pages "
+           "too. False: those on loopback alone, which the probes need."),
+    Option("metrics.port", 6782, PORT, "TCP port of the daemon's."),
+    Option("metrics.kubePort", 6785, PORT,
+           "TCP port of weave-kube's pages, WEFT_KUBE_STATUS_ADDR."),
     Option("metrics.service", True, SWITCH,
-           "Make the headless Service weave-net with the port weave-net-metrics, by which "
-           "Prometheus finds all nodes."),
+           "Make the headless Service weave-net with the ports weave-net-metrics and "
+           "weave-kube-metrics, by which Prometheus finds all nodes."),
     Option("paths.cniBin", "/opt/cni/bin", FOLDER, "Where the node's runtime looks for plugins."),
     Option("paths.cniConfig", "/etc/cni/net.d", FOLDER, "Where it looks for their configuration."),
     Option("paths.state", "/var/lib/weave", FOLDER,
