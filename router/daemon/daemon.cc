@@ -15,6 +15,8 @@ namespace {
 
 // How often flushed rules and owed releases are looked for.
 constexpr Duration kUpkeepInterval = std::chrono::seconds(10);
+// How often other owners' filters are looked at: it takes programs to do so.
+constexpr Duration kForwardingInterval = std::chrono::seconds(60);
 // The owner under which the bridge's own addresses are filed, as in Weave.
 constexpr std::string_view kExposeIdent = "weave:expose";
 
@@ -246,6 +248,10 @@ void Daemon::on_upkeep() {
     log(LogLevel::warning, "nft", "our table was gone (somebody flushed the ruleset): put back");
   }
   owed_.work();
+  if (loop_.now() >= forwarding_at_) {
+    network_.keep_forwarding();
+    forwarding_at_ = loop_.now() + kForwardingInterval;
+  }
   upkeep_->arm(loop_.now() + kUpkeepInterval);
 }
 
@@ -276,6 +282,8 @@ Snapshot Daemon::snapshot() const {
     add_nicknames(s.mesh.peers, *s.ipam);
   }
   s.bridge_mtu = network_.mtu();
+  s.forwarding_accepted_in = network_.forwarding().accepted_in;
+  s.forwarding_problems = network_.forwarding().problems;
   s.degraded = degraded(s);
   return s;
 }

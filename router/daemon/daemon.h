@@ -88,6 +88,7 @@ class Daemon final : public Control {
   Api api_{*this, {.range_tracker = options_.no_masq_local ? "no-masq-local" : ""}};
   std::vector<std::unique_ptr<io::HttpServer>> servers_;
   std::unique_ptr<io::Timer> upkeep_;
+  TimePoint forwarding_at_;  // next look at others' filters
   std::unique_ptr<IpamInspector> inspector_;
   OwedReleases owed_{*this, options_.cni_state_dir};
   std::uint64_t last_request_ = 0;

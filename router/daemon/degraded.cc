@@ -122,6 +122,9 @@ std::vector<std::string> degraded(const Snapshot& snapshot) {
     out.push_back("state could not be written to disk " + std::to_string(snapshot.store_errors) +
                   " times; look at the log and at the disk that holds --db-prefix");
   }
+  for (const std::string& problem : snapshot.forwarding_problems) {
+    out.push_back("another firewall may drop what pods send and get: " + problem);
+  }
   if (!snapshot.capture.why_no_tap.empty()) {
     out.push_back("frames are taken by libpcap, and swift is off, for there is no TAP device: " +
                   snapshot.capture.why_no_tap + "; --capture=pcap if that is as it should be");

@@ -27,6 +27,16 @@ std::optional<std::uint16_t> control_port(const std::string& http_addr) {
   return loopback ? std::optional(endpoint->port) : std::nullopt;
 }
 
+// Its DROPs would go on to block pods, and its accepts to let in whom we do not.
+void remove_what_weave_left(const std::string& bridge) {
+  const netfilter::WeaveRemoved removed = netfilter::remove_weave(bridge);
+  if (removed.any()) log(LogLevel::info, "netfilter", "removed what Weave left: " + removed.text());
+  for (const std::string& problem : removed.problems) {
+    log(LogLevel::warning, "netfilter",
+        "what Weave left is still there: " + problem + "; 'weave reset' tries again");
+  }
+}
+
 }  // namespace
 
 std::optional<net::FoundBridge> HostNetwork::existing_bridge(const std::string& bridge) {
@@ -84,6 +94,7 @@ std::optional<Failure> HostNetwork::prepare(PeerName name, const std::vector<Exp
                    .subject = *wrong,
                    .hint = "is nf_tables in the kernel, and do we have CAP_NET_ADMIN?"};
   }
+  remove_what_weave_left(options_.bridge);
   return std::nullopt;
 }
 
@@ -154,6 +165,18 @@ bool HostNetwork::restore_rules() {
   if (!present || *present) return false;
   if (auto wrong = apply_rules()) log(LogLevel::error, "nft", *wrong);
   return true;
+}
+
+void HostNetwork::keep_forwarding() {
+  netfilter::Forwarding now = netfilter::accept_forwarding(options_.bridge);
+  for (const std::string& place : now.changed)
+    log(LogLevel::info, "netfilter",
+        "set the accepts for " + options_.bridge + " right in " + place);
+  if (now.problems != forwarding_.problems) {
+    for (const std::string& problem : now.problems)
+      log(LogLevel::warning, "netfilter", problem);
+  }
+  forwarding_ = std::move(now);
 }
 
 std::optional<std::string> HostNetwork::apply_rules() {

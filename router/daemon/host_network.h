@@ -11,6 +11,7 @@
 #include "router/daemon/store.h"
 #include "router/linux/bridge_plumbing.h"
 #include "router/linux/masquerade.h"
+#include "router/netfilter/host_firewall.h"
 #include "router/swift/core/wire.h"
 
 namespace weft::daemon {
@@ -40,11 +41,16 @@ class HostNetwork {
   void set_local_ranges(std::vector<IpRange> ranges);
   // Puts our rules back if somebody flushed them. True if that was needed.
   bool restore_rules();
+  // Sees to it that other owners' filters let through what our pods send and get; says in the log
+  // what it changed.
+  void keep_forwarding();
 
   int mtu() const { return mtu_; }
   // The largest IP packet that the underlay carries on its first hop, in bytes.
   int underlay_mtu() const;
   const std::vector<Exposed>& exposed() const { return exposed_; }
+  // Of the last keep_forwarding().
+  const netfilter::Forwarding& forwarding() const { return forwarding_; }
 
  private:
   std::optional<std::string> apply_rules();
@@ -54,6 +60,7 @@ class HostNetwork {
   Store& store_;
   std::vector<Exposed> exposed_;
   std::vector<IpRange> local_ranges_;
+  netfilter::Forwarding forwarding_;
   int mtu_ = 0;
 };
 

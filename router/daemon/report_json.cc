@@ -156,6 +156,7 @@ Json router(const Snapshot& snapshot) {
           {"TrustedSubnets", trusted_subnets(mesh)},
           {"Interface", snapshot.capture.interface},
           {"CaptureStats", capture_stats(snapshot.capture)},
+          {"ForwardingAcceptedIn", strings(snapshot.forwarding_accepted_in)},
           {"MACs", macs(snapshot)}};
 }
 

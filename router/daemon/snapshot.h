@@ -42,6 +42,9 @@ struct Snapshot {
   swift::TapCounters control_tap;              // the control thread's own writes
   std::optional<ipam::AllocatorStatus> ipam;   // none: IPAM is off
   int bridge_mtu = 0;
+  // Filters of other owners that drop what is forwarded, and in which a pair of accepts of ours is.
+  std::vector<std::string> forwarding_accepted_in;
+  std::vector<std::string> forwarding_problems;  // where that could not be seen to
   std::uint64_t store_errors = 0;
   // What is wrong now, in words that name the cure; empty when all is well.
   std::vector<std::string> degraded;

@@ -64,7 +64,9 @@ std::string peer_counts(const std::vector<gossip::PeerStatus>& peers) {
   return parts.empty() ? total : total + " (with " + join(parts, ", ") + " connections)";
 }
 
-std::string router_section(const gossip::MeshStatus& mesh) {
+std::string router_section(const Snapshot& snapshot) {
+  const gossip::MeshStatus& mesh = snapshot.mesh;
+  const std::vector<std::string>& others = snapshot.forwarding_accepted_in;
   return labelled("Service", "router") + labelled("Protocol", "weave 2") +
          labelled("Name", peer_label(mesh.name, mesh.nickname)) +
          labelled("Encryption", mesh.encrypted ? "enabled" : "disabled") +
@@ -72,7 +74,8 @@ std::string router_section(const gossip::MeshStatus& mesh) {
          labelled("Targets", std::to_string(mesh.targets.size())) +
          labelled("Connections", connection_counts(mesh.links)) +
          labelled("Peers", peer_counts(mesh.peers)) +
-         labelled("TrustedSubnets", cidr_list(mesh.trusted_subnets));
+         labelled("TrustedSubnets", cidr_list(mesh.trusted_subnets)) +
+         (others.empty() ? "" : labelled("Forwarding", "accepted in " + join(others, ", ")));
 }
 
 std::string capture_line(const CaptureStatus& capture) {
@@ -101,7 +104,7 @@ std::string arrow(bool outbound) {
 
 std::string status_overview(const Snapshot& snapshot) {
   std::string out = labelled("Version", snapshot.version + " (version check update disabled)");
-  out += "\n" + router_section(snapshot.mesh) + capture_line(snapshot.capture);
+  out += "\n" + router_section(snapshot) + capture_line(snapshot.capture);
   if (snapshot.ipam) {
     out += "\n" + labelled("Service", "ipam") + labelled("Status", ipam_state(*snapshot.ipam)) +
            labelled("Range", range_text(*snapshot.ipam)) +

@@ -42,12 +42,20 @@ Netlink& Netlink::operator=(Netlink&&) noexcept = default;
 Netlink::~Netlink() = default;
 
 Result<Netlink> Netlink::open() {
+  return open_protocol(NETLINK_ROUTE);
+}
+
+Result<Netlink> Netlink::open_generic() {
+  return open_protocol(NETLINK_GENERIC);
+}
+
+Result<Netlink> Netlink::open_protocol(int protocol) {
   auto state = std::make_unique<State>();
   state->socket = nl_socket_alloc();
   if (state->socket == nullptr) return sys_error(ENOMEM, "cannot make a netlink socket");
   // The kernel chooses the port: processes of several pid namespaces may share this network.
   nl_socket_set_local_port(state->socket, 0);
-  if (nl_connect(state->socket, NETLINK_ROUTE) < 0) {
+  if (nl_connect(state->socket, protocol) < 0) {
     return sys_error(errno, "cannot open a netlink socket");
   }
   nl_socket_modify_err_cb(state->socket, NL_CB_CUSTOM, &on_refusal, &state->kernel_errno);

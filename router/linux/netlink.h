@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One rtnetlink socket. It belongs to the namespace it was opened in for ever, so whoever holds
+// One netlink socket, of rtnetlink unless it says otherwise. It belongs to the namespace it was opened in for ever, so whoever holds
 // sockets of two namespaces works on both without entering either. Not for several threads.
 #pragma once
 
@@ -28,6 +28,8 @@ class Netlink {
  public:
   static Result<Netlink> open();  // in the calling thread's namespace
   static Result<Netlink> open(const NetNs& ns);
+  // Of generic netlink, which modules of the kernel speak.
+  static Result<Netlink> open_generic();
   Netlink(Netlink&&) noexcept;
   Netlink& operator=(Netlink&&) noexcept;
   ~Netlink();
@@ -43,6 +45,7 @@ class Netlink {
  private:
   struct State;
   explicit Netlink(std::unique_ptr<State> state);
+  static Result<Netlink> open_protocol(int protocol);
   Error failure(int nl_error, std::string_view what) const;
   std::unique_ptr<State> state_;
 };

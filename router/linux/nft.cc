@@ -83,11 +83,18 @@ const std::string& Nft::last_message() const {
 }
 
 Result<std::string> Nft::list_table(NftFamily family, std::string_view table) {
-  nft_ctx_output_set_flags(state_->context, NFT_CTX_OUTPUT_JSON);
-  const std::string command = "list table " + table_ref(family, table);
+  return list("list table " + table_ref(family, table));
+}
+
+Result<std::string> Nft::list_chains() {
+  return list("list chains");
+}
+
+Result<std::string> Nft::list(const std::string& command) {
+  nft_ctx_output_set_flags(state_->context, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_HANDLE);
   const int rc = nft_run_cmd_from_buffer(state_->context, command.c_str());
   state_->message = nft_ctx_get_error_buffer(state_->context);
-  if (rc != 0) return sys_error(errno_in(state_->message), "cannot list the nftables table");
+  if (rc != 0) return sys_error(errno_in(state_->message), "nftables does not list its rules");
   return std::string(nft_ctx_get_output_buffer(state_->context));
 }
 

@@ -28,11 +28,14 @@ class Nft {
 
   // JSON text of a table. not_found if there is none.
   Result<std::string> list_table(NftFamily family, std::string_view table);
+  // JSON text of all chains of all tables, without their rules.
+  Result<std::string> list_chains();
   // Absent is a success.
   Result<> delete_table(NftFamily family, std::string_view table);
 
  private:
   struct State;
+  Result<std::string> list(const std::string& command);
   explicit Nft(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -36,6 +36,12 @@ TEST_CASE("degraded: a host that stopped is named twice: as target and as owner 
         "if it is gone for good, run: weave rmpeer 7a:00:00:00:00:03");
 }
 
+TEST_CASE("degraded: another owner's filter that could not be changed is told") {
+  fake::FakeControl control;
+  control.seen.forwarding_problems = {"iptables-nft FORWARD: denied"};
+  CHECK(any_has(degraded(control.seen), "iptables-nft FORWARD: denied"));
+}
+
 TEST_CASE("degraded: every kind of fault has its sentence") {
   fake::FakeControl control;
   Snapshot& s = control.seen;

@@ -44,6 +44,8 @@ void adapt(Json& theirs) {
 void remove_additions(Json& ours) {
   REQUIRE(ours.contains("Degraded"));
   ours.erase("Degraded");
+  REQUIRE(ours["Router"].contains("ForwardingAcceptedIn"));
+  ours["Router"].erase("ForwardingAcceptedIn");
   for (Json& connection : ours["Router"]["Connections"]) {
     for (const char* ours_alone : {"Peer", "NickName", "Reason"}) {
       REQUIRE(connection.contains(ours_alone));
@@ -76,6 +78,13 @@ TEST_CASE("report: numbers: 64-bit values are exact") {
   const std::string text = json_text(report(control.seen));
   CHECK(text.find("\"UID\": 18446744073709551615") != std::string::npos);
   CHECK(text.find("\"Version\": 18446744073709551614") != std::string::npos);
+}
+
+TEST_CASE("report: forwarding: filters of other owners that hold our accepts are listed") {
+  fake::FakeControl control;
+  control.seen.forwarding_accepted_in = {"iptables-nft FORWARD"};
+  CHECK(report(control.seen)["Router"]["ForwardingAcceptedIn"] ==
+        Json::array({"iptables-nft FORWARD"}));
 }
 
 TEST_CASE("report: empty: lists that hold nothing are null, absent services are left out") {

@@ -68,6 +68,15 @@ gossip::LinkStatus link(gossip::LinkState state) {
 
 }  // namespace
 
+TEST_CASE("status: forwarding: the line is there where our accepts are in others' filters") {
+  fake::FakeControl control;
+  CHECK(status_overview(control.seen).find("Forwarding") == std::string::npos);
+  control.seen.forwarding_accepted_in = {"iptables-nft FORWARD", "nft inet a b"};
+  CHECK(status_overview(control.seen)
+            .find("     Forwarding: accepted in iptables-nft FORWARD, nft inet a b\n") !=
+        std::string::npos);
+}
+
 TEST_CASE("status text: recorded: the overview is Weave's to the byte, but for the protocol") {
   for_each_recording("-status.txt", [](const Snapshot& snapshot, const std::string& text) {
     CHECK(status_overview(snapshot) == replaced(text, "weave 1\\.\\.2", "weave 2"));
