@@ -9,10 +9,12 @@
 #include "base/text.h"
 #include "router/cli/api.h"
 #include "router/cli/command.h"
+#include "router/cli/completion.h"
 #include "router/cli/launch.h"
 #include "router/linux/bridge_plumbing.h"
 #include "router/linux/masquerade.h"
 #include "router/linux/pod_guard.h"
+#include "router/netfilter/host_firewall.h"
 #include "router/process/child.h"
 
 namespace weft::cli {
@@ -87,7 +89,10 @@ std::string remove_plumbing(const std::string& bridge) {
   if (auto gone = net::remove_guards(*nft); !gone && gone.error().sys_errno != EOPNOTSUPP) {
     return "nftables: " + to_string(gone.error());
   }
-  return "";
+  std::vector<std::string> problems = netfilter::withdraw_forwarding();
+  const auto weave = netfilter::remove_weave(bridge);
+  problems.insert(problems.end(), weave.problems.begin(), weave.problems.end());
+  return join(problems, "\n");
 }
 
 ExitCode reset(const Context& context, const ResetOptions& given) {
@@ -164,6 +169,18 @@ Action declare_version(CLI::App&) {
   };
 }
 
+Action declare_completion(CLI::App& app) {
+  auto shell = std::make_shared<std::string>();
+  app.add_option("shell", *shell, "whose completion to print")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  return [shell, &app](const Context& context) {
+    // The parent knows all commands by the time that one of them runs.
+    context.out << completion_script(completion_nodes(*app.get_parent()), *shell).value_or("");
+    return ExitCode::done;
+  };
+}
+
 // Answered before the command line is parsed; here for the list.
 Action declare_help(CLI::App& app) {
   app.prefix_command();
@@ -180,6 +197,8 @@ std::vector<Command> host_commands() {
       {"stop", kGroup, "Stop it; containers keep their addresses", declare_stop},
       {"reset", kGroup, "Stop it for good: give its addresses away and clean up", declare_reset},
       {"version", kGroup, "Versions of this program and of weaver", declare_version},
+      {"completion", kGroup, "Print the completion of a shell: bash, zsh or fish",
+       declare_completion},
       {"help", kGroup, "Explain a command", declare_help},
   };
 }
