@@ -140,7 +140,7 @@ class Completion(unittest.TestCase):
         text = self.script("zsh")
         subprocess.run(["zsh", "-n"], input=text, text=True, check=True)
         # The function with zsh's own means replaced by ones that print.
-        said = output("zsh", "-f", "-c", "compdef() { :; }; _describe() { print -l $offered; }\n"
+        said = output("zsh", "-f", "-c", "compdef() { :; }; _describe() { print -l -- $offered; }\n"
                       + text + "\nwords=(weave status pe); CURRENT=3; _weave")
         self.assertIn("peers:", said)
 
