@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One netlink socket, of rtnetlink unless it says otherwise. It belongs to the namespace it was opened in for ever, so whoever holds
-// sockets of two namespaces works on both without entering either. Not for several threads.
+// One netlink socket, of rtnetlink unless it says otherwise. It belongs to the namespace it was
+// opened in for ever, so whoever holds sockets of two namespaces works on both without entering
+// either. Not for several threads.
 #pragma once
 
 #include <compare>

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The container image: what is in it, how large it is, and that its programs run with the rights that
-the DaemonSet gives and no more."""
+"""The container image: what is in it, how large it is, and that its programs run with the rights
+that the DaemonSet gives and no more."""
 import json
 import os
 import subprocess

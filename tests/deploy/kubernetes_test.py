@@ -25,7 +25,8 @@ TEMPLATES = ("serviceaccount", "clusterrole", "role", "configmap", "secret", "se
 OTHER = {"image.pullPolicy": "Always", "image.pullSecrets": [{"name": "x"}],
          "ipam.range": "10.40.0.0/16", "mtu": 9000, "connectionLimit": 7, "peers": ["10.0.0.1"],
          "env": {"EXTRA_ARGS": "--log-level=debug"}, "apiServer.port": 7443, "http.port": 7784,
-         "http.host": "127.0.0.2", "metrics.port": 7782, "metrics.kubePort": 7785, "nodeSelector": {"net": "weft"},
+         "http.host": "127.0.0.2", "metrics.port": 7782, "metrics.kubePort": 7785,
+         "nodeSelector": {"net": "weft"},
          "tolerations": [{"operator": "Exists", "effect": "NoSchedule"}], "maxUnavailable": "10%",
          "resources": {"limits": {"cpu": 2}}, "seccompProfile": {"type": "Unconfined"},
          "seLinuxOptions": {"type": "spc_t"}}

@@ -83,10 +83,12 @@ chmod 755 "$1/root/usr/sbin/policy-rc.d"
 in_root() { env DEBIAN_FRONTEND=noninteractive chroot "$1/root" sh -euc "$2" 2>&1; }
 in_root "$1" 'dpkg -i /tmp/weft.deb >/tmp/log || { cat /tmp/log; exit 1; }'
 echo "== installed"
-in_root "$1" 'weave version | head -1; weaver --version; dpkg-query -W weft; test -L /usr/lib/cni/weave-ipam'
-in_root "$1" 'MANWIDTH=80 man -w weaver >/dev/null; grep -q ExecStart=/usr/sbin/weaver /lib/systemd/system/weaver.service'
+in_root "$1" 'weave version | head -1; weaver --version; dpkg-query -W weft'
+in_root "$1" 'test -L /usr/lib/cni/weave-ipam; man -w weaver >/dev/null'
+in_root "$1" 'grep -q ExecStart=/usr/sbin/weaver /lib/systemd/system/weaver.service'
 echo "== changed"
-in_root "$1" 'echo "# mine" >> /etc/weave/weaver.conf; mkdir -p /var/lib/weave/cni; touch /var/lib/weave/weaveweft.db'
+in_root "$1" 'echo "# mine" >> /etc/weave/weaver.conf; mkdir -p /var/lib/weave/cni'
+in_root "$1" 'touch /var/lib/weave/weaveweft.db'
 in_root "$1" 'dpkg -i /tmp/weft.deb >/dev/null'
 echo "== upgraded"
 in_root "$1" 'tail -1 /etc/weave/weaver.conf; test -e /var/lib/weave/weaveweft.db'

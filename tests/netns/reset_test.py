@@ -97,7 +97,8 @@ def host():
         run("ip", "netns", "add", name)
     try:
         # Addresses that are still being probed would change by themselves.
-        for command in ("sysctl -qw net.ipv6.conf.default.accept_dad=0", "ip link set lo up", "ip link add eth0 type veth peer name eth1",
+        for command in ("sysctl -qw net.ipv6.conf.default.accept_dad=0", "ip link set lo up",
+                        "ip link add eth0 type veth peer name eth1",
                         "ip link set eth1 up",
                         "ip addr add 192.0.2.1/24 dev eth0", "ip link set eth0 up",
                         "ip route add default via 192.0.2.254"):

@@ -10,8 +10,10 @@ STARTS = re.compile(r"[-*] |\d+\. |#|\||```")
 
 
 def escape(text):
-    return text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("^", "\\(ha") \
-        .replace("~", "\\(ti")
+    for mark, escaped in (("\\", "\\e"), ("-", "\\-"), ("'", "\\(aq"), ("^", "\\(ha"),
+                          ("~", "\\(ti")):
+        text = text.replace(mark, escaped)
+    return text
 
 
 def inline(text):
