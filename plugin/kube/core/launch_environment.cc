@@ -163,7 +163,11 @@ class LaunchReader {
   }
 
   void read_places() {
-    line_.set("--db-prefix", text("DB_PREFIX", "/weavedb/weave-net"));
+    const std::string prefix = text("DB_PREFIX", "/weavedb/weave-net");
+    line_.set("--db-prefix", prefix);
+    // Where the host's /var/lib/weave is mounted, in which the plugin leaves releases for weaver.
+    const std::string folder = prefix.substr(0, prefix.find_last_of('/') + 1);
+    if (!line_.has("--cni-state-dir")) line_.set("--cni-state-dir", folder + "cni");
     out_.host_root = text("HOST_ROOT", "/host");
     out_.cni_bin_dir = text("WEAVE_CNI_PLUGIN_DIR");
     out_.node_name = text("HOSTNAME");

@@ -47,8 +47,8 @@ TEST_CASE("launch: defaults: they are those of Weave's launch script") {
   const LaunchSettings s = good({});
   CHECK(s.weaver_args == Texts{"--port=6783", "--conn-limit=200", "--http-addr=127.0.0.1:6784",
                                "--metrics-addr=0.0.0.0:6782", "--no-masq-local",
-                               "--db-prefix=/weavedb/weave-net", "--nickname=node1",
-                               "--ipalloc-range=10.32.0.0/12"});
+                               "--db-prefix=/weavedb/weave-net", "--cni-state-dir=/weavedb/cni",
+                               "--nickname=node1", "--ipalloc-range=10.32.0.0/12"});
   CHECK(s.range == *Cidr::parse("10.32.0.0/12"));
   CHECK(s.node_name == "node1");
   CHECK(s.host_root == "/host");
@@ -74,6 +74,8 @@ TEST_CASE("launch: variables: each that becomes a flag of weaver's") {
         Case{"WEAVE_STATUS_ADDR", "0.0.0.0:6789", "--status-addr=0.0.0.0:6789"},
         Case{"WEAVE_METRICS_ADDR", "127.0.0.1:6782", "--metrics-addr=127.0.0.1:6782"},
         Case{"DB_PREFIX", "/data/x", "--db-prefix=/data/x"},
+        Case{"DB_PREFIX", "/data/x", "--cni-state-dir=/data/cni"},
+        Case{"EXTRA_ARGS", "--cni-state-dir=/a/b", "--cni-state-dir=/a/b"},
         Case{"HOSTNAME", "node7", "--nickname=node7"},
         Case{"IPALLOC_RANGE", "10.0.0.0/16", "--ipalloc-range=10.0.0.0/16"},
         Case{"WEAVE_DEBUG", "1", "--log-level=debug"},
