@@ -16,11 +16,12 @@ def held(host):
 
 
 def in_kernel(host):
-    """The links of a host with their masters, and its nftables rules without handles."""
+    """The links of a host with their masters, and its nftables tables, whose order says nothing."""
     links = netns.sh("ip", "-n", f"{PREFIX}{host}", "-o", "link", "show")
     rules = netns.sh(*netns.command(f"{PREFIX}{host}", "nft", "list", "ruleset"))
+    tables = sorted(re.split(r"^(?=table )", rules, flags=re.MULTILINE))
     return sorted((name.split("@")[0], master) for name, master in re.findall(
-        r"^\d+: (\S+): .*?(?:master (\S+) )?state", links, re.MULTILINE)), rules
+        r"^\d+: (\S+): .*?(?:master (\S+) )?state", links, re.MULTILINE)), tables
 
 
 def allocate_everywhere(count):

@@ -73,9 +73,9 @@ def containers():
         check("podman: the default route leads to the overlay", "default via 10." in routes,
               routes.splitlines()[0] if routes else "")
         one.podman("restart -t 0 web")
-        said = two.podman(f"exec web /bin/fetch {address_of(one)} 80", check=False)
-        check("podman: after a restart of its container it is reached", said == "here\n",
-              said.strip())
+        again = address_of(one)
+        wait_for("podman: after a restart of its container it is reached", 10, lambda: two.podman(
+            f"exec web /bin/fetch {again} 80", check=False) == "here\n")
         one.podman("run --rm " + IMAGE + " /bin/ping -c 1 -W 3 " + b)
         for machine, earlier in zip((one, two), before):
             machine.podman("rm -f -t 0 web")
