@@ -26,6 +26,14 @@ class Config:
     def folder(self):
         return f"{ROOT}/build/{self.name}"
 
+    @property
+    def environment(self):
+        """clang's precompiled headers name the files they were made of: another clone's, which may
+        be gone, are of no use. So what clang compiles is kept for this clone alone."""
+        if not self.compiler.startswith("clang"):
+            return None
+        return dict(os.environ, CCACHE_NAMESPACE=ROOT)
+
 
 # Checks of each single pointer are a third of the compiler's work, and the address sanitizer sees
 # most of what they would; the clang build has them all.
@@ -56,7 +64,7 @@ def build(config, targets=()):
     """Builds everything, or only some targets (paths inside the build folder)."""
     start = time.monotonic()
     configure(config)
-    _run(["ninja", "-C", config.folder, "-j", JOBS, *targets])
+    _run(["ninja", "-C", config.folder, "-j", JOBS, *targets], config.environment)
     print(f"{'build':7}{config.name:14}{'':48}{time.monotonic() - start:7.1f} s", flush=True)
 
 
