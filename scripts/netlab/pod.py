@@ -8,7 +8,9 @@ import time
 
 from . import netns
 
-CONFIG = json.dumps({"cniVersion": "1.0.0", "name": "weave", "type": "weave-net"})
+# WEFT_LAB_CNI adds fields to the plugin's configuration: '{"antiSpoofing": false}'.
+CONFIG = json.dumps({"cniVersion": "1.0.0", "name": "weave", "type": "weave-net",
+                     **json.loads(os.environ.get("WEFT_LAB_CNI", "{}"))})
 
 
 def container_id(name):
