@@ -1,12 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "router/linux/bridge.h"
 
+#include <thread>
+
 #include <linux/if_bridge.h>
 
 #include "router/linux/internal/link_request.h"
 #include "router/linux/internal/sys_error.h"
 
 namespace weft::linux_net {
+namespace {
+
+// A setting of the bridge port that the request asks for; nullopt: it is no bridge port.
+Result<std::optional<std::uint8_t>> port_setting(Netlink& nl, Request& request,
+                                                 std::uint16_t setting) {
+  std::optional<std::uint8_t> found;
+  const auto done = nl.query(request, "cannot look at the bridge port", [&](nlmsghdr* answer) {
+    const Attributes<IFLA_MAX> attributes(answer, sizeof(ifinfomsg));
+    const Attributes<IFLA_INFO_MAX> info(attributes.find(IFLA_LINKINFO));
+    if (info.text(IFLA_INFO_SLAVE_KIND) != "bridge") return;
+    const Attributes<IFLA_BRPORT_MAX> settings(info.find(IFLA_INFO_SLAVE_DATA));
+    found = settings.u8(setting);
+  });
+  if (!done) return done.error();
+  return found;
+}
+
+}  // namespace
 
 Result<Link> create_bridge(Netlink& nl, std::string_view name) {
   if (!valid_link_name(name)) return sys_error(EINVAL, "not a name for a bridge");
@@ -37,16 +57,22 @@ Result<> set_port_hairpin(Netlink& nl, IfIndex port, bool on) {
 Result<std::optional<bool>> port_hairpin(Netlink& nl, std::string_view port) {
   Request request(RTM_GETLINK, NLM_F_REQUEST);
   request.fixed(ifinfomsg{}).text(IFLA_IFNAME, port);
-  std::optional<bool> on;
-  const auto done = nl.query(request, "cannot look at the bridge port", [&](nlmsghdr* answer) {
-    const Attributes<IFLA_MAX> attributes(answer, sizeof(ifinfomsg));
-    const Attributes<IFLA_INFO_MAX> info(attributes.find(IFLA_LINKINFO));
-    if (info.text(IFLA_INFO_SLAVE_KIND) != "bridge") return;
-    const Attributes<IFLA_BRPORT_MAX> settings(info.find(IFLA_INFO_SLAVE_DATA));
-    on = settings.u8(IFLA_BRPORT_MODE) == 1;
-  });
-  if (!done) return done.error();
-  return on;
+  auto mode = port_setting(nl, request, IFLA_BRPORT_MODE);
+  if (!mode) return mode.error();
+  return *mode ? std::optional(**mode == 1) : std::nullopt;
+}
+
+Result<bool> wait_until_forwarding(Netlink& nl, IfIndex port, std::chrono::milliseconds limit) {
+  constexpr std::chrono::milliseconds kLookEvery{1};
+  for (auto waited = std::chrono::milliseconds(0);; waited += kLookEvery) {
+    Request request(RTM_GETLINK, NLM_F_REQUEST);
+    request.fixed(ifinfomsg{.ifi_index = port.value});
+    const auto state = port_setting(nl, request, IFLA_BRPORT_STATE);
+    if (!state) return state.error();
+    const bool forwards = *state == BR_STATE_FORWARDING;
+    if (forwards || waited >= limit) return forwards;
+    std::this_thread::sleep_for(kLookEvery);
+  }
 }
 
 }  // namespace weft::linux_net

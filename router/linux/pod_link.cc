@@ -19,6 +19,8 @@ namespace {
 
 constexpr std::string_view kHostPrefix = "vethwepl";
 constexpr std::size_t kIdChars = 7;
+// A bridge that is down never forwards; its pods are attached all the same.
+constexpr std::chrono::milliseconds kForwardingLimit{1000};
 constexpr std::string_view kNameDigits = "0123456789abcdefghijklmnopqrstuvwxyz";
 
 void tell_name(const PodLinkSpec& spec, const std::string& host_name) {
@@ -44,6 +46,7 @@ class Attachment {
   Result<> configure_inside();
   Result<> add_addresses();
   Result<> add_routes();
+  Result<> announce_addresses();
   Result<> add_route_undoably(const Route& route);
   bool covered(Ipv4Addr gateway) const;
   PodLink made() const;
@@ -105,6 +108,14 @@ Result<> Attachment::steps() {
   }
   if (auto up = set_link_up(pod_, inside_.index); !up) return up;
   if (auto done = add_routes(); !done) return done;
+  // An announcement that the bridge drops leaves others with the MAC of the address's last holder.
+  if (auto ready = wait_until_forwarding(host_, outside_.index, kForwardingLimit); !ready) {
+    return ready.error();
+  }
+  return announce_addresses();
+}
+
+Result<> Attachment::announce_addresses() {
   return run_in(ns_, [&]() -> Result<> {
     for (const Cidr& address : spec_->addresses) {
       if (auto told = announce_address(inside_.index, inside_.mac, address.addr()); !told) {

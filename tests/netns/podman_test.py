@@ -74,7 +74,8 @@ def containers():
               routes.splitlines()[0] if routes else "")
         one.podman("restart -t 0 web")
         again = address_of(one)
-        wait_for("podman: after a restart of its container it is reached", 10, lambda: two.podman(
+        # The server needs a moment to listen: refused then, never unanswered.
+        wait_for("podman: after a restart of its container it is reached", 2, lambda: two.podman(
             f"exec web /bin/fetch {again} 80", check=False) == "here\n")
         one.podman("run --rm " + IMAGE + " /bin/ping -c 1 -W 3 " + b)
         for machine, earlier in zip((one, two), before):
