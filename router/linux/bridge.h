@@ -19,8 +19,8 @@ Result<std::vector<Link>> bridge_ports(Netlink& nl, IfIndex bridge);
 Result<> set_port_hairpin(Netlink& nl, IfIndex port, bool on);
 // nullopt: not a bridge port.
 Result<std::optional<bool>> port_hairpin(Netlink& nl, std::string_view port);
-// Waits at most `limit` until the port forwards. The kernel sees to that after the carrier is there,
-// in a work queue: until then the bridge drops what comes in. False: it does not forward yet.
+// Waits at most `limit` until the port forwards. The kernel sees to that after the carrier is
+// there, in a work queue: until then the bridge drops what comes in. False: it does not yet.
 Result<bool> wait_until_forwarding(Netlink& nl, IfIndex port, std::chrono::milliseconds limit);
 
 }  // namespace weft::linux_net
