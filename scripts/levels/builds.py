@@ -30,7 +30,7 @@ class Config:
     def environment(self):
         """clang's precompiled headers name the files they were made of: another clone's, which may
         be gone, are of no use. So what clang compiles is kept for this clone alone."""
-        if not self.compiler.startswith("clang"):
+        if not self.compiler.startswith("clang") or "-Db_pch=false" in self.options:
             return None
         return dict(os.environ, CCACHE_NAMESPACE=ROOT)
 
@@ -39,8 +39,9 @@ class Config:
 # most of what they would; the clang build has them all.
 ASAN = Config("asan", "g++", (*SANITIZED, "-Db_sanitize=address,undefined",
                               "-Dcpp_args=-fno-sanitize=null,alignment,vptr"))
+# Without precompiled headers, so that what one clone has compiled serves the next.
 FUZZ = Config("fuzz", "clang++-14",
-              (*SANITIZED, "-Doptimization=1", "-Db_sanitize=address,undefined",
+              (*SANITIZED, "-Doptimization=1", "-Db_sanitize=address,undefined", "-Db_pch=false",
                "-Db_lundef=false", "-Dfuzz=true"))
 CLANG_ASAN = Config("clang-asan", "clang++-14",
                     (*SANITIZED, "-Db_sanitize=address,undefined", "-Db_lundef=false"))

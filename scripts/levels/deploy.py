@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Level deploy: tests/deploy/*_test.py, which hold what is installed against what it installs."""
+import concurrent.futures
 import glob
 import os
 import re
@@ -10,16 +11,22 @@ import time
 from .tally import ROOT, Outcome
 
 TIMEOUT_SECONDS = 900
+AT_ONCE = 2
 
 
 def run(tally, bin_dir, wanted=()):
-    for path in sorted(glob.glob(f"{ROOT}/tests/deploy/*_test.py")):
-        name = os.path.basename(path).removesuffix("_test.py")
-        if not wanted or name in wanted:
-            tally.add(_run_one(path, name, bin_dir))
+    paths = sorted(glob.glob(f"{ROOT}/tests/deploy/*_test.py"))
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        for outcome in pool.map(lambda path: _run_one(path, bin_dir),
+                                [path for path in paths if not wanted or _name(path) in wanted]):
+            tally.add(outcome)
 
 
-def _run_one(path, name, bin_dir):
+def _name(path):
+    return os.path.basename(path).removesuffix("_test.py")
+
+
+def _run_one(path, bin_dir):
     start = time.monotonic()
     try:
         done = subprocess.run([sys.executable, path], stdout=subprocess.PIPE,
@@ -36,4 +43,5 @@ def _run_one(path, name, bin_dir):
     passed = int(ran[1]) - failed - skipped if ran else 0
     if failed == 0 and (code != 0 or not ran):
         failed = 1
-    return Outcome("deploy", "", name, passed, failed, skipped, time.monotonic() - start, log)
+    return Outcome("deploy", "", _name(path), passed, failed, skipped,
+                   time.monotonic() - start, log)

@@ -44,6 +44,12 @@ def udp(src, dst, payload, ports=(4000, 4001)):
     return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + body
 
 
+def ipv6(protocol, payload):
+    return (struct.pack("!IHBB", 6 << 28, len(payload), protocol, 255)
+            + socket.inet_pton(socket.AF_INET6, "fe80::1")
+            + socket.inet_pton(socket.AF_INET6, "ff02::1") + payload)
+
+
 def arp(op, src_mac, src_ip, dst_mac, dst_ip, payload):
     return (struct.pack("!HHBBH", 1, 0x0800, 6, 4, op) + mac_bytes(src_mac)
             + socket.inet_aton(src_ip) + mac_bytes(dst_mac) + socket.inet_aton(dst_ip) + payload)
@@ -101,6 +107,13 @@ def own_frames(a, b):
             BROADCAST, a.mac, 0x806, arp(1, a.mac, "0.0.0.0", BROADCAST, a.address, m)),
         "a DHCP client's request": lambda m: ethernet(
             BROADCAST, a.mac, 0x800, udp("0.0.0.0", "255.255.255.255", m, (68, 67))),
+        "IPv6": lambda m: ethernet(b.mac, a.mac, 0x86dd, ipv6(59, m)),
+        "a neighbour advertisement": lambda m: ethernet(
+            b.mac, a.mac, 0x86dd, ipv6(58, struct.pack("!BBHI", 136, 0, 0, 0) + m)),
+        "a VLAN's frame": lambda m: ethernet(
+            b.mac, a.mac, 0x8100, struct.pack("!HH", 5, 0x800)
+            + udp("192.0.2.9", b.address, m)),
+        "another protocol": lambda m: ethernet(b.mac, a.mac, 0x88b5, m.ljust(46, b"\0")),
     }
 
 
@@ -108,6 +121,18 @@ def forged_frames(a, b, other):
     """What it may not: `other` is whom it pretends to be."""
     inner = udp(other.address, b.address, b"")
     return {
+        "a tag without a number around another's IPv4 source": lambda m: ethernet(
+            b.mac, a.mac, 0x8100, struct.pack("!HH", 0, 0x800) + inner + m),
+        "the same with a provider's tag": lambda m: ethernet(
+            b.mac, a.mac, 0x88a8, struct.pack("!HH", 0xe000, 0x800) + inner + m),
+        "two tags without numbers": lambda m: ethernet(
+            b.mac, a.mac, 0x8100, struct.pack("!HHHH", 0, 0x8100, 0, 0x800) + inner + m),
+        "another's MAC source in IPv6": lambda m: ethernet(
+            b.mac, other.mac, 0x86dd, ipv6(59, m)),
+        "a router's advertisement": lambda m: ethernet(
+            b.mac, a.mac, 0x86dd, ipv6(58, struct.pack("!BBHI", 134, 0, 0, 0) + m)),
+        "a redirect": lambda m: ethernet(
+            b.mac, a.mac, 0x86dd, ipv6(58, struct.pack("!BBHI", 137, 0, 0, 0) + m)),
         "another's IPv4 source": lambda m: ethernet(
             b.mac, a.mac, 0x800, udp(other.address, b.address, m)),
         "another's MAC source": lambda m: ethernet(
@@ -126,13 +151,8 @@ def forged_frames(a, b, other):
             b.mac, a.mac, 0x800, udp("192.0.2.1", b.address, m)),
         "no address, and no DHCP": lambda m: ethernet(
             b.mac, a.mac, 0x800, udp("0.0.0.0", b.address, m)),
-        "a VLAN tag": lambda m: ethernet(
-            b.mac, a.mac, 0x8100, struct.pack("!HH", 5, 0x800) + inner + m),
-        "IPv6": lambda m: ethernet(
-            b.mac, a.mac, 0x86dd, struct.pack("!IHBB", 6 << 28, len(m), 59, 64)
-            + socket.inet_pton(socket.AF_INET6, "fe80::1")
-            + socket.inet_pton(socket.AF_INET6, "ff02::1") + m),
-        "another protocol": lambda m: ethernet(b.mac, a.mac, 0x88b5, m.ljust(46, b"\0")),
+        "another's MAC source in another protocol": lambda m: ethernet(
+            b.mac, other.mac, 0x88b5, m.ljust(46, b"\0")),
     }
 
 

@@ -4,16 +4,12 @@
 and IPv6 whatever is offloaded, other frames whole, trains of datagrams, and a gigabyte over a wire
 that loses and reorders."""
 import contextlib
-import os
 import re
 import socket
 import struct
 import subprocess
 import tempfile
 import time
-
-# Pods have addresses of their own choice here, and send frames that are not IP.
-os.environ["WEFT_LAB_CNI"] = '{"antiSpoofing": false}'
 
 from harness import (PREFIX, Transfer, check, host_end, in_pod, main, metric, netns, ping,
                      pod_address, running, state, status, wait_for)

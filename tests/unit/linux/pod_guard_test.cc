@@ -16,15 +16,15 @@ PodGuard guard(const char* name, const char* mac, std::vector<const char*> addre
   return out;
 }
 
-// Three sets and seven rules, as libnftables lists them; `extra` goes between.
-std::string listing(const std::string& addresses, int guard_rules = 6) {
+// The sets and the rules, as libnftables lists them; `extra` goes between.
+std::string listing(const std::string& addresses, int guard_rules = 10) {
   std::string out = R"({"nftables": [{"metainfo": {}}, {"table": {"name": "weft"}},
     {"set": {"name": "guarded", "elem": ["vethwepl1"]}},
     {"set": {"name": "macs", "elem": [{"concat": ["vethwepl1", "0e:00:00:00:00:01"]}]}},
     {"set": {"name": "addresses", "elem": )" +
                     addresses + R"(}},
     {"set": {"name": "dropped", "elem": [{"elem": {"val": "vethwepl1", "timeout": 9}}]}},
-    {"rule": {"chain": "arrival"}})";
+    {"rule": {"chain": "arrival"}}, {"rule": {"chain": "refuse"}})";
   for (int i = 0; i < guard_rules; ++i)
     out += R"(, {"rule": {"chain": "guard"}})";
   return out + "]}";
