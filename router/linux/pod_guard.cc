@@ -15,11 +15,11 @@ namespace {
 
 using Json = nlohmann::json;
 
-// A frame that is dropped here is not learned from: the bridge looks at sources after this hook. IPv4
-// and ARP are held to the addresses that were given out, all else to the MAC; but a tag without a
-// number (VLAN 0) is taken off by whoever receives it, so what is inside would escape. A tagged frame
-// is neither IP nor ARP to these rules. "dropped" counts, by port and for a day, for the operator's
-// eyes.
+// A frame that is dropped here is not learned from: the bridge looks at sources after this hook.
+// IPv4 and ARP are held to the addresses that were given out, all else to the MAC; but a tag
+// without a number (VLAN 0) is taken off by whoever receives it, so what is inside would escape. A
+// tagged frame is neither IP nor ARP to these rules. "dropped" counts, by port and for a day, for
+// the operator's eyes.
 constexpr std::string_view kRules =
     "add table bridge weft\n"
     "add set bridge weft guarded { type ifname; }\n"

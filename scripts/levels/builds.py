@@ -26,27 +26,21 @@ class Config:
     def folder(self):
         return f"{ROOT}/build/{self.name}"
 
-    @property
-    def environment(self):
-        """clang's precompiled headers name the files they were made of: another clone's, which may
-        be gone, are of no use. So what clang compiles is kept for this clone alone."""
-        if not self.compiler.startswith("clang") or "-Db_pch=false" in self.options:
-            return None
-        return dict(os.environ, CCACHE_NAMESPACE=ROOT)
-
 
 # Checks of each single pointer are a third of the compiler's work, and the address sanitizer sees
 # most of what they would; the clang build has them all.
 ASAN = Config("asan", "g++", (*SANITIZED, "-Db_sanitize=address,undefined",
                               "-Dcpp_args=-fno-sanitize=null,alignment,vptr"))
-# Without precompiled headers, so that what one clone has compiled serves the next.
+# clang's precompiled headers name the clone they were made in, and save it nothing: without them what
+# one clone has compiled serves the next.
+CLANG = ("-Db_pch=false",)
 FUZZ = Config("fuzz", "clang++-14",
-              (*SANITIZED, "-Doptimization=1", "-Db_sanitize=address,undefined", "-Db_pch=false",
+              (*SANITIZED, *CLANG, "-Doptimization=1", "-Db_sanitize=address,undefined",
                "-Db_lundef=false", "-Dfuzz=true"))
 CLANG_ASAN = Config("clang-asan", "clang++-14",
-                    (*SANITIZED, "-Db_sanitize=address,undefined", "-Db_lundef=false"))
+                    (*SANITIZED, *CLANG, "-Db_sanitize=address,undefined", "-Db_lundef=false"))
 GCC_RELEASE = Config("gcc-release", "g++", ("--buildtype=release",))
-CLANG_RELEASE = Config("clang-release", "clang++-14", ("--buildtype=release",))
+CLANG_RELEASE = Config("clang-release", "clang++-14", ("--buildtype=release", *CLANG))
 TSAN = Config("tsan", "g++", (*SANITIZED, "-Db_sanitize=thread"))
 
 
@@ -65,7 +59,7 @@ def build(config, targets=()):
     """Builds everything, or only some targets (paths inside the build folder)."""
     start = time.monotonic()
     configure(config)
-    _run(["ninja", "-C", config.folder, "-j", JOBS, *targets], config.environment)
+    _run(["ninja", "-C", config.folder, "-j", JOBS, *targets])
     print(f"{'build':7}{config.name:14}{'':48}{time.monotonic() - start:7.1f} s", flush=True)
 
 
