@@ -27,8 +27,8 @@ def build_or_count(tally, levels, config, make):
         return None
 
 
-def built(config):
-    builds.build(config)
+def built(config, targets=()):
+    builds.build(config, targets)
     return True
 
 
@@ -37,8 +37,30 @@ def run_programs(tally, levels, configs):
     for config in configs if wanted else ():
         ready = build_or_count(tally, wanted, config.name, lambda c=config: built(c))
         for level in wanted if ready else ():
-            if config is not builds.TSAN or level == "unit":
-                programs.run_suite(tally, config, level)
+            programs.run_suite(tally, config, level)
+
+
+# What has threads: the packet workers and the event loop, and the programs around them.
+THREADED = {"swift_edge": "tests/unit/swift_edge/test_swift_edge", "io": "tests/unit/io/test_io"}
+THREADED_NETNS = ("kill", "swift_peers")
+
+
+def run_threaded(tally, levels):
+    """Under the thread sanitizer: unit tests of what has threads, and whole weavers under load."""
+    wanted = [level for level in ("unit", "netns") if level in levels]
+    targets = [*THREADED.values(), *namespaces.PROGRAMS.values()]
+    if not wanted or not build_or_count(tally, wanted, "tsan", lambda: built(builds.TSAN, targets)):
+        return
+    if "unit" in wanted:
+        programs.run_suite(tally, builds.TSAN, "unit", [*THREADED])
+    if "netns" in wanted:
+        run_sanitized(tally, builds.TSAN, THREADED_NETNS)
+
+
+def run_sanitized(tally, config, names):
+    os.environ["WEFT_TEST_SANITIZED"] = "1"  # memory bounds are not those of the product then
+    os.environ.update(programs.SANITIZERS)
+    namespaces.run(tally, config.name, namespaces.sanitized_binaries(config), names)
 
 
 # Histories played by every run; scripts/sim plays others.
@@ -85,8 +107,7 @@ def run_namespaces(tally, only_tests, whole):
         return
     namespaces.run(tally, "release", f"{ROOT}/build/bin", only_tests, with_large=whole)
     if whole and build_or_count(tally, ["netns"], "asan", lambda: built(builds.ASAN)):
-        os.environ["WEFT_TEST_SANITIZED"] = "1"  # memory bounds are not those of the product then
-        namespaces.run(tally, "asan", namespaces.sanitized_binaries(builds.ASAN), SANITIZED_NETNS)
+        run_sanitized(tally, builds.ASAN, SANITIZED_NETNS)
 
 
 def main():
@@ -103,7 +124,7 @@ def main():
         style.run(tally, with_tidy=options.all)
     configs = [builds.ASAN]
     if options.all:
-        configs += [builds.CLANG_ASAN, builds.GCC_RELEASE, builds.CLANG_RELEASE, builds.TSAN]
+        configs += [builds.CLANG_ASAN, builds.GCC_RELEASE, builds.CLANG_RELEASE]
     run_programs(tally, levels, configs)
     if "sim" in levels:
         run_sim(tally)
@@ -113,6 +134,8 @@ def main():
         deploy.run(tally, f"{ROOT}/build/bin", options.tests)
     if "netns" in levels:
         run_namespaces(tally, options.tests, options.all)
+    if options.all:
+        run_threaded(tally, levels)
     print(tally.closing_line())
     return 1 if tally.failed else 0
 

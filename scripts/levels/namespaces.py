@@ -12,12 +12,16 @@ from .tally import ROOT, Outcome
 
 TIMEOUT_SECONDS = 900
 # Most of them wait most of the time; these measure, and run by themselves.
-ALONE = ("pods", "reference", "swift", "swift_kernel", "thousand")
+ALONE = ("pods", "reference", "swift", "swift_kernel", "swift_peers", "thousand")
 AT_ONCE = 2
 LARGE = ("thousand",)  # minutes of a core: only with --all, or by name
 # Begun first, so that none is left to run alone.
 LONG = ("swift_paths", "paths", "relay", "cni_cycles", "kube")
 QUICK_CYCLES = "300"  # of cni_cycles, which does more with --all, or by name
+# The product's programs, and what makes each in a build folder.
+PROGRAMS = {"weaver": "router/daemon/weaver", "weave": "router/cli/weave",
+            "weave-net": "plugin/cni/weave-net", "weave-ipam": "plugin/cni/weave-net",
+            "weave-kube": "plugin/kube/agent/weave-kube"}
 MARK = re.compile(r"^(PASS|FAIL|SKIP): ", re.MULTILINE)
 
 
@@ -30,10 +34,7 @@ def sanitized_binaries(config):
     """A folder like build/bin, of a build with sanitizers."""
     folder = f"{config.folder}/bin"
     os.makedirs(folder, exist_ok=True)
-    programs_of = {"weaver": "router/daemon/weaver", "weave": "router/cli/weave",
-                   "weave-net": "plugin/cni/weave-net", "weave-ipam": "plugin/cni/weave-net",
-                   "weave-kube": "plugin/kube/agent/weave-kube"}
-    for name, path in programs_of.items():
+    for name, path in PROGRAMS.items():
         if os.path.lexists(f"{folder}/{name}"):
             os.remove(f"{folder}/{name}")
         os.symlink(f"{config.folder}/{path}", f"{folder}/{name}")

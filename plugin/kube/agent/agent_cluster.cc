@@ -175,7 +175,7 @@ std::vector<std::string> Agent::problems() const {
 }
 
 std::string Agent::not_ready() const {
-  if (const std::string waiting = waiting_for(); !waiting.empty()) return waiting;
+  if (std::string waiting = waiting_for(); !waiting.empty()) return waiting;
   if (!network_.serving()) return network_.reason();
   return obstacle_;
 }

@@ -222,7 +222,7 @@ void ListWatch::on_deadline(TimePoint now, Effects& out) {
   watch(now, out);
 }
 
-void ListWatch::give_up(TimePoint now, Trouble trouble, Effects& out) {
+void ListWatch::give_up(TimePoint now, const Trouble& trouble, Effects& out) {
   if (request_) out.emplace_back(Cancel{request_});
   request_ = {};
   phase_ = Phase::waiting;

@@ -70,7 +70,7 @@ class ListWatch {
     LogLevel level = LogLevel::warning;
     std::optional<std::chrono::seconds> at_least;
   };
-  void give_up(TimePoint now, Trouble trouble, Effects& out);
+  void give_up(TimePoint now, const Trouble& trouble, Effects& out);
   void note(const Trouble& trouble, Duration wait, Effects& out);
 
   Config config_;
