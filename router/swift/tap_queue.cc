@@ -4,14 +4,10 @@
 #include <algorithm>
 #include <cerrno>
 
-#include <sys/uio.h>
 #include <unistd.h>
 
 namespace weft::swift {
 namespace {
-
-// Of one writev(), IOV_MAX, the header's included.
-constexpr std::size_t kPartsMax = 1024;
 
 iovec part_of(ByteView bytes) {
   return {.iov_base = const_cast<std::byte*>(bytes.data()), .iov_len = bytes.size()};
@@ -49,17 +45,16 @@ std::optional<TapQueue::Frame> TapQueue::read() {
 void TapQueue::write(const Injection& injection, const Output& output) {
   std::array<Byte, VnetHeader::kSize> header{};
   injection.header.write(header);
-  std::array<iovec, kPartsMax> parts;
   if (injection.count >= kPartsMax) {
     ++counters_.write_failed;
     return;
   }
-  parts[0] = part_of(header);
+  parts_[0] = part_of(header);
   for (std::size_t i = 0; i < injection.count; ++i) {
-    parts[i + 1] = part_of(output.pieces[injection.first + i]);
+    parts_[i + 1] = part_of(output.pieces[injection.first + i]);
   }
   ++counters_.writes;
-  if (::writev(fd_, parts.data(), static_cast<int>(injection.count + 1)) < 0) {
+  if (::writev(fd_, parts_.data(), static_cast<int>(injection.count + 1)) < 0) {
     ++counters_.write_failed;
   }
 }

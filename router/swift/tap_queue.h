@@ -7,6 +7,8 @@
 #include <memory>
 #include <optional>
 
+#include <sys/uio.h>
+
 #include "router/swift/core/forwarder.h"
 #include "router/swift/core/output.h"
 
@@ -39,8 +41,12 @@ class TapQueue {
   const TapCounters& counters() const { return counters_; }
 
  private:
+  // Of one writev(), IOV_MAX, the header's included.
+  static constexpr std::size_t kPartsMax = 1024;
+
   int fd_;
   std::unique_ptr<Byte[]> room_;
+  std::array<iovec, kPartsMax> parts_{};
   std::optional<int> lost_;
   TapCounters counters_;
 };

@@ -31,8 +31,8 @@ class Config:
 # most of what they would; the clang build has them all.
 ASAN = Config("asan", "g++", (*SANITIZED, "-Db_sanitize=address,undefined",
                               "-Dcpp_args=-fno-sanitize=null,alignment,vptr"))
-# clang's precompiled headers name the clone they were made in, and save it nothing: without them what
-# one clone has compiled serves the next.
+# clang's precompiled headers name the clone they were made in, and save it nothing: without them
+# what one clone has compiled serves the next.
 CLANG = ("-Db_pch=false",)
 FUZZ = Config("fuzz", "clang++-14",
               (*SANITIZED, *CLANG, "-Doptimization=1", "-Db_sanitize=address,undefined",

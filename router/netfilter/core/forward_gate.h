@@ -70,7 +70,7 @@ struct NftChainName {
 };
 // From `nft -j list chains`: filters for IPv4 at the forward hook that are neither ours nor
 // iptables'.
-Result<std::vector<NftChainName>> foreign_forward_chains(const std::string& json);
+Result<std::vector<NftChainName>> foreign_forward_chains(const std::string& text);
 // From `nft -j list table …` of the chain's table.
 Result<NftGate> nft_gate(const NftChainName& chain, const std::string& json);
 // Commands for libnftables in JSON; empty: nothing.

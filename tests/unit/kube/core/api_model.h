@@ -82,7 +82,7 @@ class World {
   std::uint64_t requests = 0;
 
  private:
-  void send(Actor& actor, const Send& send);
+  void send(Actor& actor, const Send& request);
 
   double loss_;
   std::vector<Actor*> actors_;
