@@ -16,7 +16,7 @@ struct FreeManager {
 // Null where the processor lacks AES-NI and PCLMULQDQ: without them the library is no faster than
 // libsodium, and its emulation is not what it is tested for.
 IMB_MGR* manager() {
-  static const std::unique_ptr<IMB_MGR, FreeManager> the_manager = [] {
+  static const std::unique_ptr<IMB_MGR, FreeManager> kManager = [] {
     std::unique_ptr<IMB_MGR, FreeManager> made(alloc_mb_mgr(0));
     if (!made) return made;
     IMB_ARCH arch = IMB_ARCH_NONE;
@@ -26,7 +26,7 @@ IMB_MGR* manager() {
     if (!able || imb_get_errno(made.get()) != 0) made.reset();
     return made;
   }();
-  return the_manager.get();
+  return kManager.get();
 }
 
 class Gcm final : public PacketAead {

@@ -16,10 +16,11 @@ namespace weft::gossip {
 class RemoteAddress {
  public:
   RemoteAddress() = default;
-  RemoteAddress(std::string_view text);
-  RemoteAddress(const char* text) : RemoteAddress(std::string_view(text)) {}
-  RemoteAddress(const std::string& text) : RemoteAddress(std::string_view(text)) {}
-  RemoteAddress(Endpoint at) : endpoint_(at), plain_(true) {}
+  RemoteAddress(std::string_view text);  // NOLINT(google-explicit-constructor)
+  RemoteAddress(const char* text) : RemoteAddress(std::string_view(text)) {}         // NOLINT
+  RemoteAddress(const std::string& text) : RemoteAddress(std::string_view(text)) {}  // NOLINT
+  RemoteAddress(Endpoint at)
+      : endpoint_(at), plain_(true) {}  // NOLINT(google-explicit-constructor)
 
   std::string text() const;
   // Nothing if the text is no "ip:port".

@@ -34,6 +34,6 @@ using BoltBucket = std::map<std::string, ByteView, std::less<>>;
 
 // The named bucket at the file's top. not_found: there is none of this name. bad_value, truncated:
 // the file breaks the format. too_large: it is beyond the limits above.
-Result<BoltBucket> parse_bolt_bucket(ByteView file, std::string_view name);
+Result<BoltBucket> parse_bolt_bucket(ByteView bytes, std::string_view name);
 
 }  // namespace weft::ipam
