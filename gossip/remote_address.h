@@ -16,11 +16,10 @@ namespace weft::gossip {
 class RemoteAddress {
  public:
   RemoteAddress() = default;
-  RemoteAddress(std::string_view text);  // NOLINT(google-explicit-constructor)
+  RemoteAddress(std::string_view text);  // NOLINT: as a text is
   RemoteAddress(const char* text) : RemoteAddress(std::string_view(text)) {}         // NOLINT
   RemoteAddress(const std::string& text) : RemoteAddress(std::string_view(text)) {}  // NOLINT
-  RemoteAddress(Endpoint at)
-      : endpoint_(at), plain_(true) {}  // NOLINT(google-explicit-constructor)
+  RemoteAddress(Endpoint at) : endpoint_(at), plain_(true) {}                        // NOLINT
 
   std::string text() const;
   // Nothing if the text is no "ip:port".
