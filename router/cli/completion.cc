@@ -78,7 +78,8 @@ std::string walk(const std::vector<CompletionNode>& nodes, std::string_view word
   for (const CompletionNode& node : nodes) {
     for (const std::string& command : node.commands) {
       const std::string to = node.path.empty() ? command : node.path + " " + command;
-      out += "      '" + node.path + " " + command + "') route='" + to + "' ;;\n";
+      out.append("      '").append(node.path).append(" ").append(command);
+      out.append("') route='").append(to).append("' ;;\n");
     }
   }
   return out + "    esac\n    case \"$word\" in\n      " + value_options(nodes) +

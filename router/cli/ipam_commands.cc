@@ -36,9 +36,10 @@ std::string report_text(const nlohmann::json& report) {
 
 ExitCode check(const Context& context, bool fix) {
   Api::Request request{.method = "GET", .target = "/ipam/check", .form = {}};
-  if (fix)
+  if (fix) {
     request = {
         .method = "POST", .target = "/ipam/check?fix=true", .form = {}, .timeout = kFixTimeout};
+  }
   auto answer = Api(context).ask(request);
   if (auto* complaint = std::get_if<Complaint>(&answer)) return context.fail(complaint->text);
   const auto report = nlohmann::json::parse(std::get<std::string>(answer), nullptr, false);

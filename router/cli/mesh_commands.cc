@@ -74,7 +74,7 @@ Answer<Owners> owners(const Api& api) {
     const std::string name = entry.value("Peer", "");
     const std::string nickname = entry.value("Nickname", "");
     out.names.insert({name, nickname});
-    out.labels.insert(name + "(" + nickname + ")");
+    out.labels.insert(std::string(name).append("(").append(nickname).append(")"));
   }
   return out;
 }

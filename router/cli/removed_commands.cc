@@ -5,7 +5,7 @@
 namespace weft::cli {
 
 const std::vector<RemovedCommand>& removed_commands() {
-  static const std::vector<RemovedCommand> removed = {
+  static const std::vector<RemovedCommand> kRemoved = {
       {"run", "start the container with your engine, then `weave attach CONTAINER`"},
       {"start", "start the container with your engine, then `weave attach CONTAINER`"},
       {"restart", "restart the container with your engine, then `weave attach CONTAINER`"},
@@ -29,7 +29,7 @@ const std::vector<RemovedCommand>& removed_commands() {
       {"dns-lookup", "there is no weaveDNS; ask your resolver"},
       {"dns-args", "there is no weaveDNS; containers use their engine's resolver"},
   };
-  return removed;
+  return kRemoved;
 }
 
 }  // namespace weft::cli

@@ -169,9 +169,10 @@ bool HostNetwork::restore_rules() {
 
 void HostNetwork::keep_forwarding() {
   netfilter::Forwarding now = netfilter::accept_forwarding(options_.bridge);
-  for (const std::string& place : now.changed)
+  for (const std::string& place : now.changed) {
     log(LogLevel::info, "netfilter",
         "set the accepts for " + options_.bridge + " right in " + place);
+  }
   if (now.problems != forwarding_.problems) {
     for (const std::string& problem : now.problems)
       log(LogLevel::warning, "netfilter", problem);
