@@ -63,6 +63,14 @@ def run_sanitized(tally, config, names):
     namespaces.run(tally, config.name, namespaces.sanitized_binaries(config), names)
 
 
+def build_optimized_by_clang(tally):
+    """The product alone: its tests run on clang's sanitized build, and on g++'s release."""
+    targets = [*namespaces.PROGRAMS.values()]
+    if build_or_count(tally, ["build"], "clang-release",
+                      lambda: built(builds.CLANG_RELEASE, targets)):
+        tally.add(Outcome("build", "clang-release", "programs", 1))
+
+
 # Histories played by every run; scripts/sim plays others.
 SIM_SEEDS = (1, 1000)
 
@@ -124,8 +132,10 @@ def main():
         style.run(tally, with_tidy=options.all)
     configs = [builds.ASAN]
     if options.all:
-        configs += [builds.CLANG_ASAN, builds.GCC_RELEASE, builds.CLANG_RELEASE]
+        configs += [builds.CLANG_ASAN, builds.GCC_RELEASE]
     run_programs(tally, levels, configs)
+    if options.all:
+        build_optimized_by_clang(tally)
     if "sim" in levels:
         run_sim(tally)
     if "fuzz" in levels:
