@@ -134,7 +134,7 @@ def main():
     if options.all:
         configs += [builds.CLANG_ASAN, builds.GCC_RELEASE]
     run_programs(tally, levels, configs)
-    if options.all:
+    if options.all and "unit" in levels:
         build_optimized_by_clang(tally)
     if "sim" in levels:
         run_sim(tally)
