@@ -310,7 +310,7 @@ TcpConnector::~TcpConnector() {
   state_->under_way.clear();
 }
 
-void TcpConnector::connect(const Attempt& attempt, OnDone done) {
+void TcpConnector::connect(const Attempt& attempt, const OnDone& done) {
   auto fd = open_socket(SOCK_STREAM, to_socket_address(attempt.to).family());
   Result<> begun = fd ? Result<>() : Result<>(fd.error());
   if (fd) {

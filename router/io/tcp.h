@@ -88,7 +88,7 @@ class TcpConnector {
     Duration timeout = std::chrono::seconds(10);
   };
   // The error has the errno: ECONNREFUSED, ETIMEDOUT, ENETUNREACH, …
-  void connect(const Attempt& attempt, OnDone done);
+  void connect(const Attempt& attempt, const OnDone& done);
 
  private:
   struct State;

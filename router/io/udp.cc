@@ -81,10 +81,10 @@ std::size_t datagram_size(msghdr& header, std::size_t size) {
 // One recvmmsg call's arguments, and what came. Its 4 MB are touched only as far as datagrams are
 // long, so mostly a page for each.
 struct ReceiveBatch {
-  std::array<mmsghdr, kBatch> messages;
-  std::array<iovec, kBatch> parts;
-  std::array<sockaddr_in, kBatch> from;
-  std::array<SizeControl, kBatch> control;
+  std::array<mmsghdr, kBatch> messages{};
+  std::array<iovec, kBatch> parts{};
+  std::array<sockaddr_in, kBatch> from{};
+  std::array<SizeControl, kBatch> control{};
   std::vector<ReceivedDatagram> datagrams;
   std::unique_ptr<std::byte[]> bytes{new std::byte[kBatch * kDatagramMax]};
 
