@@ -9,7 +9,7 @@ namespace weft::gossip {
 
 namespace {
 
-const std::vector<PeerName> no_hops;
+const std::vector<PeerName> kNoHops;
 
 }  // namespace
 
@@ -71,14 +71,14 @@ bool Routes::search_if_needed(const std::vector<Change>& changes) {
 const std::vector<PeerName>& Routes::broadcast(PeerName origin) const {
   auto known = broadcast_.find(origin);
   if (known != broadcast_.end()) return known->second;
-  if (index_of(origin) == kNone) return no_hops;
+  if (index_of(origin) == kNone) return kNoHops;
   return broadcast_[origin] = broadcast_hops(origin, Links::strict);
 }
 
 const std::vector<PeerName>& Routes::broadcast_all(PeerName origin) const {
   auto known = broadcast_all_.find(origin);
   if (known != broadcast_all_.end()) return known->second;
-  if (index_of(origin) == kNone) return no_hops;
+  if (index_of(origin) == kNone) return kNoHops;
   return broadcast_all_[origin] = broadcast_hops(origin, Links::all);
 }
 

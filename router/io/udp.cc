@@ -205,7 +205,7 @@ struct UdpSocket::State : std::enable_shared_from_this<State> {
   Endpoint endpoint;
   OnBatch on_batch;
   ReceiveBatch incoming;
-  SendBatch outgoing;
+  SendBatch outgoing{};
   UdpCounters counters;
   bool df = false;
   bool gone = false;
