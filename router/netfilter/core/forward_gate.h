@@ -72,7 +72,7 @@ struct NftChainName {
 // iptables'.
 Result<std::vector<NftChainName>> foreign_forward_chains(const std::string& text);
 // From `nft -j list table …` of the chain's table.
-Result<NftGate> nft_gate(const NftChainName& chain, const std::string& json);
+Result<NftGate> nft_gate(const NftChainName& name, const std::string& text);
 // Commands for libnftables in JSON; empty: nothing.
 std::string render_nft(const NftGate& gate, const GateVerdict& verdict, std::string_view bridge);
 
