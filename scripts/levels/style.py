@@ -131,8 +131,8 @@ def _words():
 
 
 def _tidy():
-    """clang-tidy over the product's source files, as many at once as there are cores. Tests are held
-    to format, length and warnings: what their macros unfold to is not for this tool."""
+    """clang-tidy over the product's source files, as many at once as there are cores. Tests are
+    held to format, length and warnings: what their macros unfold to is not for this tool."""
     builds.configure(builds.CLANG_ASAN)
     with open(f"{builds.CLANG_ASAN.folder}/compile_commands.json") as file:
         commands = json.load(file)
