@@ -169,7 +169,8 @@ void check_fault(const Reply& reply, const std::string& verb, int code, const ch
   const json printed = parse_reply(reply);
   CHECK(printed["code"] == code);
   CHECK(printed["cniVersion"] == version);
-  for (const auto& [key, value] : printed.items()) {
+  for (const auto& entry : printed.items()) {
+    const std::string& key = entry.key();
     const bool known = key == "code" || key == "cniVersion" || key == "msg" || key == "details";
     CHECK_MESSAGE(known, key);
   }
