@@ -129,7 +129,8 @@ TEST_CASE("golden: envelopes: gossip, broadcast and unicast agree with Weave to 
                                         {"broadcast_tag6_empty", Tag::gossip_broadcast},
                                         {"gossip_tag4", Tag::gossip},
                                         {"unicast_tag5", Tag::gossip_unicast}};
-  for (const auto& [which, tag] : tags) {
+  for (const auto& [name, tag] : tags) {
+    const std::string& which = name;
     if (!vectors->contains(which)) continue;
     CAPTURE(which);
     const auto& c = (*vectors)[which];
