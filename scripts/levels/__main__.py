@@ -37,38 +37,18 @@ def run_programs(tally, levels, configs):
     for config in configs if wanted else ():
         ready = build_or_count(tally, wanted, config.name, lambda c=config: built(c))
         for level in wanted if ready else ():
-            programs.run_suite(tally, config, level)
+            if config is not builds.TSAN or level == "unit":
+                programs.run_suite(tally, config, level)
 
 
-# What has threads: the packet workers and the event loop, and the programs around them.
-THREADED = {"swift_edge": "tests/unit/swift_edge/test_swift_edge", "io": "tests/unit/io/test_io"}
+# Whole weavers under load, for the thread sanitizer.
 THREADED_NETNS = ("kill", "swift_peers")
-
-
-def run_threaded(tally, levels):
-    """Under the thread sanitizer: unit tests of what has threads, and whole weavers under load."""
-    wanted = [level for level in ("unit", "netns") if level in levels]
-    targets = [*THREADED.values(), *namespaces.PROGRAMS.values()]
-    if not wanted or not build_or_count(tally, wanted, "tsan", lambda: built(builds.TSAN, targets)):
-        return
-    if "unit" in wanted:
-        programs.run_suite(tally, builds.TSAN, "unit", [*THREADED])
-    if "netns" in wanted:
-        run_sanitized(tally, builds.TSAN, THREADED_NETNS)
 
 
 def run_sanitized(tally, config, names):
     os.environ["WEFT_TEST_SANITIZED"] = "1"  # memory bounds are not those of the product then
     os.environ.update(programs.SANITIZERS)
     namespaces.run(tally, config.name, namespaces.sanitized_binaries(config), names)
-
-
-def build_optimized_by_clang(tally):
-    """The product alone: its tests run on clang's sanitized build, and on g++'s release."""
-    targets = [*namespaces.PROGRAMS.values()]
-    if build_or_count(tally, ["build"], "clang-release",
-                      lambda: built(builds.CLANG_RELEASE, targets)):
-        tally.add(Outcome("build", "clang-release", "programs", 1))
 
 
 # Histories played by every run; scripts/sim plays others.
@@ -116,6 +96,10 @@ def run_namespaces(tally, only_tests, whole):
     namespaces.run(tally, "release", f"{ROOT}/build/bin", only_tests, with_large=whole)
     if whole and build_or_count(tally, ["netns"], "asan", lambda: built(builds.ASAN)):
         run_sanitized(tally, builds.ASAN, SANITIZED_NETNS)
+    programs_only = [*namespaces.PROGRAMS.values()]
+    if whole and build_or_count(tally, ["netns"], "tsan",
+                                lambda: built(builds.TSAN, programs_only)):
+        run_sanitized(tally, builds.TSAN, THREADED_NETNS)
 
 
 def main():
@@ -132,10 +116,8 @@ def main():
         style.run(tally, with_tidy=options.all)
     configs = [builds.ASAN]
     if options.all:
-        configs += [builds.CLANG_ASAN, builds.GCC_RELEASE]
+        configs += [builds.CLANG_ASAN, builds.GCC_RELEASE, builds.CLANG_RELEASE, builds.TSAN]
     run_programs(tally, levels, configs)
-    if options.all and "unit" in levels:
-        build_optimized_by_clang(tally)
     if "sim" in levels:
         run_sim(tally)
     if "fuzz" in levels:
@@ -144,8 +126,6 @@ def main():
         deploy.run(tally, f"{ROOT}/build/bin", options.tests)
     if "netns" in levels:
         run_namespaces(tally, options.tests, options.all)
-    if options.all:
-        run_threaded(tally, levels)
     print(tally.closing_line())
     return 1 if tally.failed else 0
 

@@ -17,7 +17,6 @@ AT_ONCE = 2
 LARGE = ("thousand",)  # minutes of a core: only with --all, or by name
 # Begun first, so that none is left to run alone.
 LONG = ("swift_paths", "paths", "relay", "cni_cycles", "kube")
-QUICK_CYCLES = "300"  # of cni_cycles, which does more with --all, or by name
 # The product's programs, and what makes each in a build folder.
 PROGRAMS = {"weaver": "router/daemon/weaver", "weave": "router/cli/weave",
             "weave-net": "plugin/cni/weave-net", "weave-ipam": "plugin/cni/weave-net",
@@ -42,8 +41,6 @@ def sanitized_binaries(config):
 
 
 def run(tally, config_name, bin_dir, wanted=(), with_large=False):
-    if not with_large and not wanted:
-        os.environ.setdefault("WEFT_CNI_CYCLES", QUICK_CYCLES)
     paths = [path for path in programs(wanted)
              if wanted or with_large or _name(path) not in LARGE]
     if os.geteuid() != 0:

@@ -131,12 +131,11 @@ def _words():
 
 
 def _tidy():
-    """clang-tidy over the product's source files, as many at once as there are cores. Tests are
-    held to format, length and warnings: what their macros unfold to is not for this tool."""
+    """clang-tidy over every source file of the clang build, as many at once as there are cores."""
     builds.configure(builds.CLANG_ASAN)
     with open(f"{builds.CLANG_ASAN.folder}/compile_commands.json") as file:
         commands = json.load(file)
-    ours = {path for path in tracked(".cc") if not path.startswith("tests/")}
+    ours = set(tracked(".cc"))
     sources = {os.path.realpath(os.path.join(c["directory"], c["file"])) for c in commands}
     sources = sorted(s for s in sources if os.path.relpath(s, ROOT) in ours)
 
