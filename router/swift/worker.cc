@@ -9,7 +9,6 @@
 
 #include <poll.h>
 #include <pthread.h>
-#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -93,13 +92,7 @@ void Worker::run() {
     frames_wait_ = true;
     datagrams_wait_ = true;
     publish();
-    if (busy) {
-      patience_.on_work(now_);
-    } else if (patience_.look_again(now_)) {
-      ::sched_yield();
-    } else {
-      wait();
-    }
+    if (!busy) wait();
   }
 }
 

@@ -7,7 +7,6 @@
 #include <thread>
 
 #include "router/swift/datagram_source.h"
-#include "router/swift/patience.h"
 #include "router/swift/udp_group.h"
 #include "router/swift/worker_link.h"
 
@@ -52,7 +51,6 @@ class Worker final : private OrderHandler {
   TrainSender sender_;
   Output out_;
   TimePoint now_;  // of this turn
-  Patience patience_;
   // What the kernel said when the worker woke up.
   bool frames_wait_ = true;
   bool datagrams_wait_ = true;
