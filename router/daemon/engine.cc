@@ -12,6 +12,8 @@ namespace {
 // go would be a fault.
 constexpr int kPathMtuRoundsMax = 8;
 
+constexpr std::chrono::milliseconds kWorthMoving{50};
+
 }  // namespace
 
 Engine::Engine(Parts parts)
@@ -160,8 +162,9 @@ void Engine::on_timer() {
 
 void Engine::arm() {
   auto due = earliest(parts_.peer.next_deadline(), parts_.dataplane.next_deadline());
-  // An armed timer that is early enough is left alone: it is moved when it fires.
-  if (armed_ && due && *armed_ <= *due) return;
+  // A timer that is a little early is left alone, and moved when it fires: moving it at every frame
+  // costs more. One that is far too early would wake an idle host for nothing.
+  if (armed_ && due && *armed_ <= *due && *due - *armed_ < kWorthMoving) return;
   if (!armed_ && !due) return;
   armed_ = due;
   timer_.arm(due);

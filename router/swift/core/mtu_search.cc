@@ -36,8 +36,9 @@ void MtuSearch::stop() {
 
 void MtuSearch::on_echo(TimePoint now, int size) {
   if (!deadline_ || size > ceiling_) return;
-  if (size >= mtu_) checked_ = true;
+  const bool check_answered = !searching_ && tries_ > 0 && size >= mtu_;
   mtu_ = std::max(mtu_, size);
+  if (check_answered) await_check(now);
   if (!searching_) return;
   if (size >= bad_) bad_ = size + 1;  // it was only late
   if (size >= tried_) tries_ = 0;
@@ -62,10 +63,17 @@ void MtuSearch::settle(TimePoint now) {
   searching_ = false;
   first_round_ = false;
   mtu_ = good_;
-  checked_ = true;
-  tries_ = 0;
   search_at_ = now + kSearchInterval;
+  await_check(now);
+}
+
+void MtuSearch::await_check(TimePoint now) {
+  tries_ = 0;
   deadline_ = now + kCheckInterval;
+}
+
+void MtuSearch::hasten(TimePoint now, Duration by) {
+  if (deadline_ && !searching_ && tries_ == 0 && *deadline_ <= now + by) deadline_ = now;
 }
 
 void MtuSearch::on_deadline(TimePoint now, std::vector<int>& probes) {
@@ -104,11 +112,6 @@ void MtuSearch::add_candidates(std::vector<int>& probes) const {
 }
 
 void MtuSearch::check(TimePoint now, std::vector<int>& probes) {
-  if (checked_ && tries_ > 0) {
-    tries_ = 0;
-    deadline_ = now + kCheckInterval;
-    return;
-  }
   if (mtu_ == 0 || tries_ == kCheckTries) {
     start(now);
     return next_round(now, probes);
@@ -117,7 +120,6 @@ void MtuSearch::check(TimePoint now, std::vector<int>& probes) {
     search_above(now, mtu_, ceiling_ + 1);
     return next_round(now, probes);
   }
-  checked_ = false;
   ++tries_;
   probes.push_back(mtu_);
   deadline_ = now + kCheckRound;

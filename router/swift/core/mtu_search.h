@@ -3,7 +3,7 @@
 // carry DF, and keeps checking it. All sizes that matter are tried at once, so that a path of a
 // usual size is known after one round trip; what lies between two of them is found by halving.
 //
-//     idle ──start──▶ searching: sizes that matter ──▶ between two ──▶ settled: check every 5 s
+//     idle ──start──▶ searching: sizes that matter ──▶ between two ──▶ settled: check every 4 s
 //                        ▲                                                │
 //                        └── 5 checks lost, 5 minutes, the kernel's word ─┘
 #pragma once
@@ -29,7 +29,7 @@ class MtuSearch {
   static constexpr int kCheckTries = 5;
   static constexpr std::chrono::milliseconds kRound{250};
   static constexpr std::chrono::milliseconds kCheckRound{500};
-  static constexpr std::chrono::seconds kCheckInterval{5};
+  static constexpr std::chrono::seconds kCheckInterval{4};
   // Paths grow, too.
   static constexpr std::chrono::minutes kSearchInterval{5};
 
@@ -46,6 +46,8 @@ class MtuSearch {
   bool on_too_big(TimePoint now, int size);
   // Appends the sizes of probes to send now.
   void on_deadline(TimePoint now, std::vector<int>& probes);
+  // A check that is due within `by` is due now.
+  void hasten(TimePoint now, Duration by);
   std::optional<TimePoint> next_deadline() const { return deadline_; }
 
   // The largest packet known to arrive; 0: none yet. A larger size counts as soon as it arrived, a
@@ -59,6 +61,7 @@ class MtuSearch {
   void next_round(TimePoint now, std::vector<int>& probes);
   void add_candidates(std::vector<int>& probes) const;
   void settle(TimePoint now);
+  void await_check(TimePoint now);
   void check(TimePoint now, std::vector<int>& probes);
 
   int ceiling_;
@@ -69,7 +72,6 @@ class MtuSearch {
   int tries_ = 0;  // rounds, or checks, without an answer to it
   bool searching_ = false;
   bool first_round_ = true;  // of the first search
-  bool checked_ = true;      // the latest check was answered
   TimePoint search_at_;      // the next search, once settled
   std::optional<TimePoint> deadline_;
 };

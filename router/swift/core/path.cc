@@ -15,6 +15,14 @@ std::string seconds_text(Duration d) {
   return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(d).count()) + " s";
 }
 
+// The beat after `last`, half an interval away at least. All paths of a host beat together, so that
+// it wakes once a second and not once for each peer.
+TimePoint next_beat(TimePoint last) {
+  constexpr Duration kInterval = Path::kHeartbeatUp;
+  const Duration earliest = (last + kInterval / 2).time_since_epoch();
+  return TimePoint((earliest + kInterval - Duration(1)) / kInterval * kInterval);
+}
+
 }  // namespace
 
 Path::Path(PathConfig config)
@@ -211,7 +219,7 @@ void Path::on_echo(TimePoint now, const Probe& echo, TunnelEffects& out) {
 
 void Path::on_good(TimePoint now, const Sent& sent, Endpoint seen) {
   good_at_ = std::max(good_at_, sent.at);
-  if (state_ == State::up) heartbeat_at_ = good_at_ + kHeartbeatUp;
+  if (state_ == State::up) heartbeat_at_ = next_beat(good_at_);
   round_trip_ = now - sent.at;
   translated_ = seen.port != config_.port;
   if (state_ == State::up && now - up_since_ >= kSettled) back_off_ = kBackOffMin;
@@ -232,7 +240,11 @@ void Path::on_deadline(TimePoint now, TunnelEffects& out) {
     sent_.pop_front();
   if (state_ == State::down && retry_at_ && *retry_at_ <= now) return begin_probing(now, out);
   if (state_ != State::probing && state_ != State::up) return;
-  if (heartbeat_at_ && *heartbeat_at_ <= now) send_heartbeat(now, out);
+  if (heartbeat_at_ && *heartbeat_at_ <= now) {
+    send_heartbeat(now, out);
+    mtu_.hasten(now, kWithHeartbeat);
+    ports_.hasten(now, kWithHeartbeat);
+  }
   watch(out, [&] {
     std::vector<int> sizes;
     mtu_.on_deadline(now, sizes);

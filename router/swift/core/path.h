@@ -39,6 +39,8 @@ class Path {
  public:
   static constexpr std::chrono::milliseconds kHeartbeatProbing{500};
   static constexpr std::chrono::seconds kHeartbeatUp{1};
+  // What is due so soon after a heartbeat is sent with it: an idle host wakes once for all of it.
+  static constexpr std::chrono::milliseconds kWithHeartbeat{900};
   // While the answer is missing: a dozen must be lost before the path counts as lost.
   static constexpr std::chrono::milliseconds kHeartbeatAgain{250};
   // How old the latest answered heartbeat may be.

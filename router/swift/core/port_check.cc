@@ -33,6 +33,10 @@ void PortCheck::on_echo(TimePoint now, std::uint8_t stream, std::uint16_t seen_p
   if (std::ranges::find(answered_, false) == answered_.end()) finish(now, true);
 }
 
+void PortCheck::hasten(TimePoint now, Duration by) {
+  if (deadline_ && tries_ == 0 && *deadline_ <= now + by) deadline_ = now;
+}
+
 void PortCheck::on_deadline(TimePoint now, std::vector<std::uint8_t>& streams) {
   if (!deadline_ || now < *deadline_) return;
   if (tries_ == kTries) return finish(now, false);

@@ -29,6 +29,8 @@ class PortCheck {
   void on_echo(TimePoint now, std::uint8_t stream, std::uint16_t seen_port);
   // Appends the streams to send a heartbeat in now, each from its own port.
   void on_deadline(TimePoint now, std::vector<std::uint8_t>& streams);
+  // A round that begins within `by` begins now.
+  void hasten(TimePoint now, Duration by);
   std::optional<TimePoint> next_deadline() const { return deadline_; }
 
   // Every port got through, lately.

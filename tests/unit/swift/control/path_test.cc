@@ -29,6 +29,23 @@ TEST_CASE("swift path: loss: whichever direction fails, both ends know within fo
   }
 }
 
+TEST_CASE(
+    "swift path: quiet: everything an idle path asks is asked once a second, all paths at once") {
+  TwoEnds ends(21);
+  ends.now += 137ms;
+  ends.run_for(10s);
+  REQUIRE(ends.both_up());
+  for (auto* end : {&ends.dialler, &ends.acceptor}) {
+    end->asked_at.clear();
+  }
+  ends.run_for(60s);
+  for (const auto* end : {&ends.dialler, &ends.acceptor}) {
+    CHECK(end->asked_at.size() == 60);
+    for (const TimePoint at : end->asked_at)
+      CHECK((at.time_since_epoch() % Duration(Path::kHeartbeatUp) == Duration(0)));
+  }
+}
+
 TEST_CASE("swift path: loss: a path that was dead for an hour comes back by itself") {
   TwoEnds ends(2);
   ends.run_for(10s);

@@ -65,6 +65,7 @@ class TwoEnds {
     std::vector<swift::TaggedBody> controls;  // all that were ever sent
     std::vector<std::string> log;
     std::optional<std::string> refused;
+    std::set<TimePoint> asked_at;  // heartbeats and other probes, without answers
     int data_sent = 0;
     int data_opened = 0;
     int foreign = 0;  // datagrams for which there were no keys
@@ -110,9 +111,14 @@ class TwoEnds {
     if (end.out.spec_changed) publish(end);
     // What is handed to workers in order arrives in order, unless they are slow to take a Spec
     // over.
-    for (const auto& [stream, probe] : end.out.probes)
+    for (const auto& [stream, probe] : end.out.probes) {
+      using swift::ProbeKind;
+      if (probe.kind != ProbeKind::echo && probe.kind != ProbeKind::mtu_echo) {
+        end.asked_at.insert(now);
+      }
       later(std::min(faults.apply_delay, Duration(2ms)),
             [this, &end, s = stream, p = probe] { send_probe(end, s, p); });
+    }
     for (const auto& line : end.out.log)
       end.log.push_back(line.text);
     if (end.out.refused) end.refused = end.out.refused;
