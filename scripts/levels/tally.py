@@ -6,7 +6,7 @@ import sys
 import threading
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-TAIL_LINES = 60
+TAIL_LINES = 150
 
 
 @dataclasses.dataclass

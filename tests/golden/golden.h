@@ -15,12 +15,13 @@
 
 #include "base/bytes.h"
 #include "base/json/json.h"
+#include "tests/golden/default_folder.h"
 
 namespace weft::golden {
 
 inline std::filesystem::path folder() {
   const char* named = std::getenv("WEFT_GOLDEN");
-  return named != nullptr ? named : WEFT_GOLDEN_DEFAULT;
+  return named != nullptr ? named : default_folder();
 }
 
 // The vectors of one file, or nothing (with a message) if there is no such file.

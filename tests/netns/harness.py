@@ -63,16 +63,18 @@ def pod_address(name):
 
 @contextlib.contextmanager
 def running(*arguments):
-    """A lab for the time of the block; what the hosts logged is shown if the block fails."""
+    """A lab for the time of the block; what the hosts logged is shown if it fails or a check in it."""
     lab("down", fails=True)
+    failed_before = len(_failures)
+    ended = False
     try:
         start = time.monotonic()
         lab("up", *arguments)
         yield time.monotonic() - start
-    except BaseException:
-        _show_logs()
-        raise
+        ended = True
     finally:
+        if not ended or len(_failures) > failed_before:
+            _show_logs()
         lab("down", fails=True)
 
 
@@ -242,7 +244,7 @@ def active(text):
 def _show_logs():
     with contextlib.suppress(Exception):
         for host in state().hosts():
-            print(f"--- {host.name}: end of its log\n{host.log_tail(25)}")
+            print(f"--- {host.name}: end of its log\n{host.log_tail(40)}")
 
 
 def main(*tests):

@@ -201,4 +201,25 @@ def story():
         check("metrics: those of the page", metrics == documented, str(metrics ^ documented))
 
 
-main(story)
+def weave_without_password():
+    """A node of a cluster whose other nodes Weave still runs, without encryption."""
+    peers = {"Peers": [{"PeerName": "7a:00:00:00:00:09", "NodeName": "node9"}]}
+    with Cluster(1) as cluster:
+        host = cluster.hosts[0]
+        cluster.api.store.put("configmaps", {
+            "metadata": {"name": "weave-net", "namespace": "kube-system",
+                         "annotations": {"kube-peers.weave.works/peers": json.dumps(peers)}}})
+        cluster.api_up()
+        host.start()
+        wait_for("Weave without password: weaver serves, without encryption", 20,
+                 lambda: host.logged("traffic between peers is NOT encrypted"))
+        wait_for("Weave without password: an Event says so, and what to do", 10,
+                 lambda: "NotEncrypted" in cluster.api.reasons(host.name))
+        secret = cluster.api.store.get("secrets", "weave-passwd", "kube-system")
+        check("Weave without password: none is made", not (secret or {}).get("data"))
+        seed = seed_of(cluster.api)
+        check("Weave without password: nodes that come later know", seed.get("fromWeave"),
+              str(seed))
+
+
+main(story, weave_without_password)

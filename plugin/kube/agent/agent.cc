@@ -129,31 +129,52 @@ void Agent::start_machines(PeerName own) {
   machines_.add(policies_);
   machines_.add(peers_);
   const auto& launch = options_.launch;
-  seed_.emplace(Seed::Config{.own = own,
-                             .range = launch.range,
-                             .forced_init = launch.forced_init,
-                             .name_space = options_.name_space},
-                Seed::Stored{.ring = state_.ring, .listed_in = state_.listed_in}, rng_,
-                machines_.ids());
+  seed_.emplace(
+      Seed::Config{.own = own,
+                   .range = launch.range,
+                   .forced_init = launch.forced_init,
+                   .name_space = options_.name_space},
+      Seed::Stored{
+          .ring = state_.ring, .listed_in = state_.listed_in, .from_weave = state_.from_weave},
+      rng_, machines_.ids());
   machines_.add(*seed_);
   password_known_ = launch.has_password || options_.password_secret.empty();
-  if (!password_known_) {
-    password_.emplace(
-        Password::Config{.name_space = options_.name_space, .secret = options_.password_secret},
-        rng_, machines_.ids(), [this](const std::string& password) {
-          environment_.push_back("WEAVE_PASSWORD=" + password);
-          password_known_ = true;
-          launch_if_settled();
-        });
-    machines_.add(*password_);
-  }
   machines_.run([this](TimePoint now, Effects& out) {
     nodes_->start(now, out);
     policies_->start(now, out);
     (*seed_)->start(now, out);
-    if (password_) (*password_)->start(now, out);
   });
   decide_takeover();
+}
+
+void Agent::on_seed_decided(const SeedDecided& decided) {
+  seeding_ = decided;
+  AgentState state = state_;
+  state.from_weave = decided.from_weave;
+  store(state);
+  if (!password_known_ && decided.from_weave) {
+    // One of ours would keep this node apart from those that Weave still runs.
+    password_known_ = true;
+    note(LogLevel::warning,
+         {true, "NotEncrypted",
+          "Weave ran this mesh without a password, so it stays without encryption. Once Weft runs "
+          "on all nodes, put a password into Secret " +
+              options_.password_secret + " and restart the DaemonSet"});
+  }
+  if (!password_known_) ask_password();
+  launch_if_settled();
+}
+
+void Agent::ask_password() {
+  password_.emplace(
+      Password::Config{.name_space = options_.name_space, .secret = options_.password_secret}, rng_,
+      machines_.ids(), [this](const std::string& password) {
+        environment_.push_back("WEAVE_PASSWORD=" + password);
+        password_known_ = true;
+        launch_if_settled();
+      });
+  machines_.add(*password_);
+  machines_.run([this](TimePoint now, Effects& out) { (*password_)->start(now, out); });
 }
 
 void Agent::decide_takeover() {
@@ -185,7 +206,7 @@ void Agent::launch() {
   if (stopping_) return;
   if (seeding_->discard_state) {
     state_file_.set_aside();
-    state_ = AgentState{.served = state_.served};
+    state_ = AgentState{.served = state_.served, .from_weave = state_.from_weave};
   }
   const auto own = own_name();
   if (!own) {

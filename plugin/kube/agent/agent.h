@@ -58,7 +58,6 @@ class Agent {
   void on_upsert(const Upsert& upsert);
   void on_deleted(const Deleted& deleted);
   void on_synced(Resource resource);
-  void on_seed_decided(const SeedDecided& decided);
   void ask_daemon(const Effect& effect);
   void ask_report();
   void on_report(const std::optional<std::string>& text);
@@ -67,6 +66,8 @@ class Agent {
   // What leads to weaver's start, and follows it (agent.cc).
   void start_machines(PeerName own);
   void decide_takeover();
+  void on_seed_decided(const SeedDecided& decided);
+  void ask_password();
   void launch_if_settled();
   void launch();
   std::optional<PeerName> own_name() const;

@@ -61,11 +61,6 @@ void Agent::on_synced(Resource resource) {
   });
 }
 
-void Agent::on_seed_decided(const SeedDecided& decided) {
-  seeding_ = decided;
-  launch_if_settled();
-}
-
 // Reclaim begins when weaver does, with the nodes that were seen before.
 void Agent::start_reclaim(PeerName own) {
   reclaim_.emplace(Reclaim::Config{.own = own,

@@ -28,7 +28,8 @@ AgentState StateFile::load() const {
   if (!json) return {};
   AgentState state{.served = flag_of(*json, "served"),
                    .ring = flag_of(*json, "ring"),
-                   .listed_in = text_of(*json, "listedIn")};
+                   .listed_in = text_of(*json, "listedIn"),
+                   .from_weave = flag_of(*json, "fromWeave")};
   // weaver's state may have been deleted, and ours not.
   std::error_code failed;
   if (!fs::exists(db_prefix_ + kStates[0], failed)) state.ring = false;
@@ -36,7 +37,10 @@ AgentState StateFile::load() const {
 }
 
 Result<> StateFile::store(const AgentState& state) const {
-  const Json json = {{"served", state.served}, {"ring", state.ring}, {"listedIn", state.listed_in}};
+  const Json json = {{"served", state.served},
+                     {"ring", state.ring},
+                     {"listedIn", state.listed_in},
+                     {"fromWeave", state.from_weave}};
   return replace_file(path_, print(json) + "\n", kMode);
 }
 

@@ -10,9 +10,10 @@
 namespace weft::kube {
 
 struct AgentState {
-  bool served = false;    // this node's pods were served by us
-  bool ring = false;      // weaver's state has an address ring in it
-  std::string listed_in;  // UID of the ConfigMap in whose list of peers we stand; empty: none
+  bool served = false;      // this node's pods were served by us
+  bool ring = false;        // weaver's state has an address ring in it
+  std::string listed_in;    // UID of the ConfigMap in whose list of peers we stand; empty: none
+  bool from_weave = false;  // the mesh was Weave's before
   friend bool operator==(const AgentState&, const AgentState&) = default;
 };
 

@@ -63,6 +63,8 @@ struct SeedDecided {
   // Others took this peer's addresses while it was away: its stored ring and addresses must go
   // before the daemon starts.
   bool discard_state = false;
+  // Weave ran this mesh before: keep it on disk, for Seed::Stored at the next start.
+  bool from_weave = false;
   std::string reason;  // for the log
 };
 

@@ -45,7 +45,7 @@ Result<std::optional<SeedRecord>> read_seed(const Json& config_map, Cidr range) 
   if (!value->is_string()) return damaged;
   auto json = parse_object(value->get<std::string>(), kObjectTextMax);
   if (!json) return damaged;
-  SeedRecord record{.formed = flag_of(*json, "formed")};
+  SeedRecord record{.formed = flag_of(*json, "formed"), .from_weave = flag_of(*json, "fromWeave")};
   const Json* peers = member(*json, "peers");
   if (peers == nullptr || !peers->is_array() || peers->size() > kSeedPeersMax) return damaged;
   for (const Json& peer : *peers) {
@@ -58,8 +58,9 @@ Result<std::optional<SeedRecord>> read_seed(const Json& config_map, Cidr range) 
 }
 
 void write_seed(Json& config_map, Cidr range, const SeedRecord& record) {
-  object_in(config_map, "data")[seed_key(range)] =
-      print({{"peers", record.peers}, {"formed", record.formed}});
+  Json json = {{"peers", record.peers}, {"formed", record.formed}};
+  if (record.from_weave) json["fromWeave"] = true;
+  object_in(config_map, "data")[seed_key(range)] = print(json);
 }
 
 Seed::Seed(Config config, Stored stored, Rng& rng, RequestIds& ids)
@@ -101,7 +102,8 @@ bool Seed::edit(Json& object) {
   }
   const bool have_ring = ring_known_ || (stored_.ring && !was_removed(object));
   const bool formed = have_ring || others_listed(object, config_.own);
-  SeedRecord ours{.formed = formed};
+  // Of a mesh of ours there would be a record, unless somebody deleted it: then we remember.
+  SeedRecord ours{.formed = formed, .from_weave = have_ring ? stored_.from_weave : formed};
   if (!formed) ours.peers.push_back(config_.own.text());
   write_seed(object, config_.range, ours);
   return true;
@@ -111,9 +113,12 @@ void Seed::on_record(TimePoint now, const Json& object, Effects& out) {
   auto record = read_seed(object, config_.range);
   recorded_formed_ = record && *record && (*record)->formed;
   if (decided_) return;
-  const bool removed = was_removed(object);
+  SeedDecided decided{.ipalloc_init = std::string(kObserver),
+                      .discard_state = was_removed(object),
+                      .from_weave = recorded_formed_ && (*record)->from_weave};
   if (!config_.forced_init.empty()) {
-    decide(config_.forced_init, removed, "IPALLOC_INIT says so", out);
+    decided.ipalloc_init = config_.forced_init;
+    decided.reason = "IPALLOC_INIT says so";
   } else if (!record || !*record) {
     out.emplace_back(LogLine{.level = LogLevel::error,
                              .component = "seed",
@@ -121,21 +126,25 @@ void Seed::on_record(TimePoint now, const Json& object, Effects& out) {
                                      (record ? "it did not keep " : "cannot read ") +
                                      seed_key(config_.range) +
                                      "; delete that key if no node has an address ring yet"});
-    decide(std::string(kObserver), removed, "the record is damaged", out);
-  } else if ((*record)->formed) {
-    decide(std::string(kObserver), removed, "the mesh has a ring", out);
+    decided.reason = "the record is damaged";
+  } else if (recorded_formed_) {
+    decided.reason = "the mesh has a ring";
   } else {
-    decide("seed=" + join((*record)->peers, ","), removed, "the first agent settled it", out);
+    decided.ipalloc_init = "seed=" + join((*record)->peers, ",");
+    decided.reason = "the first agent settled it";
   }
+  decide(std::move(decided), out);
   if (!ring_known_) ring_late_at_ = now + kRingPatience;
 }
 
-void Seed::decide(std::string init, bool discard, std::string reason, Effects& out) {
+void Seed::decide(SeedDecided decided, Effects& out) {
   decided_ = true;
   give_up_at_.reset();
-  if (discard) reason += "; this peer was taken for gone, so its old addresses are given up";
-  out.emplace_back(SeedDecided{
-      .ipalloc_init = std::move(init), .discard_state = discard, .reason = std::move(reason)});
+  stored_.from_weave = decided.from_weave;
+  if (decided.discard_state) {
+    decided.reason += "; this peer was taken for gone, so its old addresses are given up";
+  }
+  out.emplace_back(std::move(decided));
 }
 
 void Seed::on_ring(TimePoint now, bool known, Effects&) {
@@ -159,8 +168,11 @@ void Seed::on_failure(TimePoint now, RequestId id, const Error& error, Effects& 
 void Seed::on_deadline(TimePoint now, Effects& out) {
   object_.on_deadline(now, out);
   if (give_up_at_ && now >= *give_up_at_) {
-    decide(config_.forced_init.empty() ? std::string(kObserver) : config_.forced_init, false,
-           "the API server does not answer; starting from what is stored", out);
+    decide(
+        {.ipalloc_init = config_.forced_init.empty() ? std::string(kObserver) : config_.forced_init,
+         .from_weave = stored_.from_weave,
+         .reason = "the API server does not answer; starting from what is stored"},
+        out);
   }
   if (next_check_ && now >= *next_check_) check(now, out);
   if (ring_late_at_ && now >= *ring_late_at_) {

@@ -6,7 +6,8 @@
 //   ipam-seed.10.32.0.0-12: {"peers":["7a:9f:…"],"formed":false}
 //
 // `formed`: a ring exists, so whoever comes without one waits for it instead of making it again.
-// A mesh that Weave runs has a ring already; its record is formed, without peers.
+// A mesh that Weave runs has a ring already; its record is formed, without peers, and has
+// "fromWeave":true, since such a mesh has the password that Weave gave it, or none.
 #pragma once
 
 #include <string>
@@ -32,6 +33,7 @@ inline constexpr Duration kRingPatience = std::chrono::minutes(2);
 struct SeedRecord {
   std::vector<std::string> peers;
   bool formed = false;
+  bool from_weave = false;
   friend bool operator==(const SeedRecord&, const SeedRecord&) = default;
 };
 std::string seed_key(Cidr range);
@@ -52,7 +54,8 @@ class Seed {
   // What the last run left on disk.
   struct Stored {
     bool ring = false;
-    std::string listed_in;  // StoreListed; empty: never
+    std::string listed_in;    // StoreListed; empty: never
+    bool from_weave = false;  // SeedDecided
   };
   Seed(Config config, Stored stored, Rng& rng, RequestIds& ids);
 
@@ -75,7 +78,7 @@ class Seed {
   bool edit(Json& object);
   bool was_removed(const Json& object) const;
   void on_record(TimePoint now, const Json& object, Effects& out);
-  void decide(std::string init, bool discard, std::string reason, Effects& out);
+  void decide(SeedDecided decided, Effects& out);
 
   Config config_;
   Stored stored_;

@@ -12,6 +12,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "tests/golden/default_folder.h"
+
 using namespace weft;
 using namespace weft::daemon;
 
@@ -33,7 +35,7 @@ struct Host {
     REQUIRE(::mkdtemp(name) != nullptr);
     folder = name;
     weave = folder + "/" + weave_file;
-    fs::copy_file(fs::path(WEFT_GOLDEN_DEFAULT) / "weave-netdata-host1.db", weave);
+    fs::copy_file(fs::path(golden::default_folder()) / "weave-netdata-host1.db", weave);
     before = read_file(weave);
   }
   Host(const Host&) = delete;

@@ -131,6 +131,58 @@ TEST_CASE("seed: weave: where Weave's agents have listed peers the ring is waite
 }
 
 TEST_CASE(
+    "seed: weave: a mesh that was Weave's is known as such by all who come, also without API") {
+  World world(1, 0);
+  Json map = {{"metadata", {{"name", "weave-net"}}}};
+  PeerList list;
+  list_peer(map, list, {peer(9).text(), "node9"});
+  world.api.put(kPath, map);
+  Agent first(world, 1);
+  world.run_until(world.now + seconds(5));
+  first.ring(true);
+  world.run_until(world.now + minutes(1));
+  // Weave's entries are gone by the time the last node comes.
+  Json moved = *world.api.find(kPath);
+  moved["metadata"].erase("annotations");
+  world.api.put(kPath, moved);
+  Agent last(world, 2);
+  world.run_until(world.now + seconds(5));
+  REQUIRE(last.decisions.size() == 1);
+  CHECK(first.decisions[0].from_weave);
+  CHECK(last.decisions[0].from_weave);
+
+  // Who remembers says so in a record that is made anew, and starts by it when nobody answers.
+  world.api.put(kPath, {{"metadata", {{"name", "weave-net"}}}});
+  Agent back(world, 1, {.ring = true, .from_weave = true});
+  world.run_until(world.now + seconds(5));
+  Agent fresh(world, 3);
+  world.run_until(world.now + seconds(5));
+  CHECK(back.decisions.at(0).from_weave);
+  CHECK(fresh.decisions.at(0).from_weave);
+  world.away = true;
+  Agent alone(world, 1, {.ring = true, .from_weave = true});
+  world.run_until(world.now + minutes(1));
+  CHECK(alone.decisions.at(0).from_weave);
+}
+
+TEST_CASE("seed: weave: a mesh of our own is not taken for one of Weave's") {
+  World world(1, 0);
+  Agent first(world, 1);
+  world.run_until(world.now + seconds(5));
+  first.ring(true);
+  world.run_until(world.now + minutes(1));
+  // While a Weave peer was in the mesh our entries stood in its list, too.
+  Json map = *world.api.find(kPath);
+  PeerList list;
+  list_peer(map, list, {peer(1).text(), "node1"});
+  world.api.put(kPath, map);
+  Agent second(world, 2);
+  world.run_until(world.now + seconds(5));
+  CHECK_FALSE(first.decisions.at(0).from_weave);
+  CHECK_FALSE(second.decisions.at(0).from_weave);
+}
+
+TEST_CASE(
     "seed: away: with a ring on disk the daemon starts without the API server, else it waits") {
   World world(1, 0);
   world.away = true;
