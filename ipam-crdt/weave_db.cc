@@ -113,4 +113,9 @@ Result<WeaveDatabase> parse_weave_database(ByteView file) {
   return out;
 }
 
+bool has_reclaim_flag(ByteView file) {
+  auto bucket = parse_bolt_bucket(file, "top");
+  return bucket && bucket->contains("flag:peer-reclaim");
+}
+
 }  // namespace weft::ipam

@@ -30,4 +30,9 @@ struct WeaveDatabase {
 // read is an Error: half of a state is worse than none.
 Result<WeaveDatabase> parse_weave_database(ByteView file);
 
+// Whether Weave's launch script on Kubernetes has noted in its database that this peer stood in the
+// list of peers, so that one that is missing there was removed by somebody. False if unreadable.
+// Source: weave-protocol/control-plane.md 9, flag:peer-reclaim
+bool has_reclaim_flag(ByteView file);
+
 }  // namespace weft::ipam

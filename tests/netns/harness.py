@@ -63,7 +63,7 @@ def pod_address(name):
 
 @contextlib.contextmanager
 def running(*arguments):
-    """A lab for the time of the block; what the hosts logged is shown if it fails or a check in it."""
+    """A lab for the time of the block; what the hosts logged is shown if a check in it fails."""
     lab("down", fails=True)
     failed_before = len(_failures)
     ended = False

@@ -129,14 +129,15 @@ void Agent::start_machines(PeerName own) {
   machines_.add(policies_);
   machines_.add(peers_);
   const auto& launch = options_.launch;
-  seed_.emplace(
-      Seed::Config{.own = own,
-                   .range = launch.range,
-                   .forced_init = launch.forced_init,
-                   .name_space = options_.name_space},
-      Seed::Stored{
-          .ring = state_.ring, .listed_in = state_.listed_in, .from_weave = state_.from_weave},
-      rng_, machines_.ids());
+  seed_.emplace(Seed::Config{.own = own,
+                             .range = launch.range,
+                             .forced_init = launch.forced_init,
+                             .name_space = options_.name_space},
+                Seed::Stored{.ring = state_.ring,
+                             .listed_in = state_.listed_in,
+                             .from_weave = state_.from_weave,
+                             .listed_by_weave = state_.listed_by_weave},
+                rng_, machines_.ids());
   machines_.add(*seed_);
   password_known_ = launch.has_password || options_.password_secret.empty();
   machines_.run([this](TimePoint now, Effects& out) {

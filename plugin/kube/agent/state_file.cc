@@ -3,6 +3,8 @@
 
 #include <filesystem>
 
+#include "ipam-crdt/boltdb.h"
+#include "ipam-crdt/weave_db.h"
 #include "plugin/kube/core/json_text.h"
 #include "plugin/kube/files/files.h"
 
@@ -15,24 +17,35 @@ constexpr std::size_t kSizeMax = 64 * 1024;
 constexpr mode_t kMode = 0600;
 // weaver's state (SQLite with its companions), and Weave's, from which weaver would move in again.
 constexpr const char* kStates[] = {"weft.db", "weft.db-wal", "weft.db-shm", "data.db"};
+constexpr const char* kOurs = kStates[0];
+constexpr const char* kWeaves = kStates[3];
 
 }  // namespace
 
 StateFile::StateFile(std::string db_prefix)
     : db_prefix_(std::move(db_prefix)), path_(db_prefix_ + "weft-kube.json") {}
 
+bool StateFile::listed_by_weave() const {
+  std::error_code failed;
+  if (fs::exists(db_prefix_ + kOurs, failed)) return false;
+  auto database = read_file(db_prefix_ + kWeaves, ipam::kBoltFileMax);
+  return database && ipam::has_reclaim_flag(as_bytes(*database));
+}
+
 AgentState StateFile::load() const {
+  const bool listed = listed_by_weave();
   auto text = read_file(path_, kSizeMax);
-  if (!text) return {};
+  if (!text) return {.listed_by_weave = listed};
   auto json = parse_object(*text, kSizeMax);
-  if (!json) return {};
+  if (!json) return {.listed_by_weave = listed};
   AgentState state{.served = flag_of(*json, "served"),
                    .ring = flag_of(*json, "ring"),
                    .listed_in = text_of(*json, "listedIn"),
-                   .from_weave = flag_of(*json, "fromWeave")};
+                   .from_weave = flag_of(*json, "fromWeave"),
+                   .listed_by_weave = listed};
   // weaver's state may have been deleted, and ours not.
   std::error_code failed;
-  if (!fs::exists(db_prefix_ + kStates[0], failed)) state.ring = false;
+  if (!fs::exists(db_prefix_ + kOurs, failed)) state.ring = false;
   return state;
 }
 

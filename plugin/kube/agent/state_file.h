@@ -14,6 +14,8 @@ struct AgentState {
   bool ring = false;        // weaver's state has an address ring in it
   std::string listed_in;    // UID of the ConfigMap in whose list of peers we stand; empty: none
   bool from_weave = false;  // the mesh was Weave's before
+  // At the first start, from Weave's own database: this node stood in the list of peers.
+  bool listed_by_weave = false;
   friend bool operator==(const AgentState&, const AgentState&) = default;
 };
 
@@ -30,6 +32,8 @@ class StateFile {
   const std::string& path() const { return path_; }
 
  private:
+  bool listed_by_weave() const;
+
   std::string db_prefix_;
   std::string path_;
 };

@@ -82,11 +82,12 @@ void Seed::check(TimePoint now, Effects& out) {
 }
 
 // Others took our addresses while we were away: the list of peers of the same ConfigMap in which we
-// stood names others and not us. A list that is empty, or of a new ConfigMap, proves nothing.
+// stood names others and not us. A list that is empty, or of a new ConfigMap, proves nothing. Weave
+// did not note which ConfigMap it was.
 bool Seed::was_removed(const Json& object) const {
-  if (stored_.listed_in.empty()) return false;
+  if (stored_.listed_in.empty() && !stored_.listed_by_weave) return false;
   auto meta = parse_meta(object);
-  if (!meta || meta->uid != stored_.listed_in) return false;
+  if (!meta || (!stored_.listed_by_weave && meta->uid != stored_.listed_in)) return false;
   auto list = read_peer_list(object);
   return list && !list->peers.empty() && !list->contains(config_.own.text());
 }

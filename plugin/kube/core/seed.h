@@ -56,6 +56,7 @@ class Seed {
     bool ring = false;
     std::string listed_in;    // StoreListed; empty: never
     bool from_weave = false;  // SeedDecided
+    bool listed_by_weave = false;
   };
   Seed(Config config, Stored stored, Rng& rng, RequestIds& ids);
 

@@ -12,6 +12,7 @@
 #include "plugin/kube/host/bridge_filter.h"
 #include "plugin/kube/host/cni_config.h"
 #include "plugin/kube/host/plugin_binaries.h"
+#include "tests/unit/ipam/bolt_file.h"
 #include "tests/unit/result_text.h"
 
 using namespace weft;
@@ -147,6 +148,27 @@ TEST_CASE("agent state: kept, and not believed without weaver's") {
   CHECK(file.load().served);
   folder.write("weave-netweft-kube.json", "{");
   CHECK(file.load() == AgentState{});
+}
+
+TEST_CASE("agent state: what Weave noted counts until weaver has state of its own") {
+  const Folder folder;
+  const StateFile file(folder.path + "/weave-net");
+  const auto database = [&](const std::string& key) {
+    const Bytes value = to_bytes(as_bytes("\x05\x0c\x00\x02ok"));
+    folder.write("weave-netdata.db",
+                 std::string(as_text(ipam::test::small_bolt_file({{key, value}}))));
+  };
+  database("ring");
+  CHECK_FALSE(file.load().listed_by_weave);
+  database("flag:peer-reclaim");
+  CHECK(file.load().listed_by_weave);
+  CHECK(file.store({.from_weave = true}));
+  CHECK(file.load().listed_by_weave);
+  folder.write("weave-netweft.db", "ours");
+  CHECK_FALSE(file.load().listed_by_weave);
+  fs::remove(folder.path + "/weave-netweft.db");
+  folder.write("weave-netdata.db", "not a database");
+  CHECK_FALSE(file.load().listed_by_weave);
 }
 
 TEST_CASE("agent state: set aside, weaver starts as a new peer, and nothing is lost") {

@@ -205,11 +205,15 @@ TEST_CASE("seed: removed: who was taken for gone gives up its old addresses, and
     const char* name;
     bool same_map, listed, others;
     bool discard;
+    bool by_weave = false;
   };
   for (const Case& c :
        {Case{"removed", true, false, true, true}, Case{"still listed", true, true, true, false},
         Case{"another ConfigMap", false, false, true, false},
-        Case{"an empty list", true, false, false, false}}) {
+        Case{"an empty list", true, false, false, false},
+        Case{"removed before Weft came", false, false, true, true, true},
+        Case{"still listed by Weave", false, true, true, false, true},
+        Case{"an empty list of Weave's", false, false, false, false, true}}) {
     CAPTURE(c.name);
     World world(1, 0);
     Json map = {{"metadata", {{"name", "weave-net"}}}};
@@ -218,10 +222,13 @@ TEST_CASE("seed: removed: who was taken for gone gives up its old addresses, and
     if (c.others) list_peer(map, list, {peer(2).text(), "n2"});
     world.api.put(kPath, map);
     const std::string uid = text_of(world.api.find(kPath)->at("metadata"), "uid");
-    Agent agent(world, 1, {.ring = true, .listed_in = c.same_map ? uid : "former"});
+    Seed::Stored stored{.ring = true, .listed_in = c.same_map ? uid : "former"};
+    if (c.by_weave) stored = {.listed_by_weave = true};
+    Agent agent(world, 1, stored);
     world.run_until(world.now + seconds(5));
     REQUIRE(agent.decisions.size() == 1);
-    CHECK(agent.init() == "observer");
+    const bool seeds = c.by_weave && !c.listed && !c.others;
+    CHECK(agent.init() == (seeds ? "seed=" + peer(1).text() : "observer"));
     CHECK(agent.decisions[0].discard_state == c.discard);
   }
 }
