@@ -46,9 +46,9 @@ def partition():
                 lab("cut", one, other)
         netns.ip(state().host("h2").ns, "addr del 10.99.0.2/24 dev eth0",
                  "addr add 10.99.0.52/24 dev eth0")
-        wait_for("new address: h1 has h2 at the new one", 90,
+        wait_for("new address: h1 has h2 at the new one", 60,
                  lambda: "10.99.0.52:" in status("h1", "connections"))
-        wait_for("partition: each half sees itself alone", 90,
+        wait_for("partition: each half sees itself alone", 40,
                  lambda: "Peers: 2" in status("h1") and "Peers: 2" in status("h4"))
         text = status("h1", "connections")
         check("partition: status shows the attempts to reach every lost host",

@@ -16,7 +16,7 @@ def line():
         good = moved.finish(120)
         check("line: 10 MB pass two relays unharmed", good, moved.text)
         lab("cut", "h2", "h3")
-        wait_for("cut: the first host sees the far half go", 90, lambda: "Peers: 2" in status("h1"))
+        wait_for("cut: the first host sees the far half go", 40, lambda: "Peers: 2" in status("h1"))
         check("cut: the ends no longer reach each other", ping("p1", pod_address("p4"), 2) == 0)
         lab("heal")
         wait_for("heal: the ends reach each other again", 90,
