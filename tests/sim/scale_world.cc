@@ -77,9 +77,9 @@ void ScaleWorld::kill(std::size_t id) {
 
 void ScaleWorld::break_connection(std::size_t id) {
   auto& pipes = hosts_[id]->pipes;
-  if (!pipes.empty())
-    drop(std::next(pipes.begin(), static_cast<std::ptrdiff_t>(rng_.below(pipes.size())))->second,
-         std::nullopt);
+  if (pipes.empty()) return;
+  const auto which = static_cast<std::ptrdiff_t>(rng_.below(pipes.size()));
+  drop(std::next(pipes.begin(), which)->second, std::nullopt);
 }
 
 std::size_t ScaleWorld::live() const {

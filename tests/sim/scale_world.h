@@ -35,10 +35,10 @@ class ScaleWorld {
   ~ScaleWorld();
 
   // Starts a host that is down, or a new one.
-  void start(std::size_t host);
-  void kill(std::size_t host);  // its sockets close
+  void start(std::size_t id);
+  void kill(std::size_t id);  // its sockets close
   // Closes one connection of the host, if it has one.
-  void break_connection(std::size_t host);
+  void break_connection(std::size_t id);
   bool up(std::size_t host) const { return host < hosts_.size() && hosts_[host]->peer != nullptr; }
   std::size_t size() const { return hosts_.size(); }
   std::size_t live() const;
@@ -64,7 +64,7 @@ class ScaleWorld {
   void on_outside(Outside handler) { outside_ = std::move(handler); }
   using PeerCall = std::function<void(peer::Peer&, peer::PeerEffects&)>;
   // Calls the host's peer, if it is up, and carries out what comes of it.
-  void call(std::size_t host, const PeerCall& what);
+  void call(std::size_t id, const PeerCall& what);
   static Ipv4Addr address(std::size_t host);
   // Of which host it is the address, whether there is such a host or not.
   static std::size_t host_at(Ipv4Addr address);
@@ -96,8 +96,8 @@ class ScaleWorld {
   void at(TimePoint when, std::function<void()> what);
   Duration latency();
   bool alive(const End& end) const;
-  void arm(std::size_t host);
-  void carry_out(std::size_t host, gossip::Effect& effect);
+  void arm(std::size_t id);
+  void carry_out(std::size_t id, gossip::Effect& effect);
   void dial(std::size_t from, const gossip::Dial& dial);
   void send(std::size_t from, gossip::Send& send);
   void establish(const std::shared_ptr<Pipe>& pipe);

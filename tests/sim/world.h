@@ -52,32 +52,32 @@ class World final : private Endpoints {
 
   // Hosts.
   bool up(HostId host) const { return hosts_[host].peer != nullptr; }
-  void crash(HostId host, bool peers_are_told = true);  // what was stored stays
-  void restart(HostId host);
-  void back_up(HostId host);
+  void crash(HostId id, bool peers_are_told = true);  // what was stored stays
+  void restart(HostId id);
+  void back_up(HostId id);
   // Of hosts that are down. Who has lost the disk comes back under another name, unless it is
   // given.
-  bool rewind(HostId host);
-  void lose_disk(HostId host, bool keeps_name = false);
-  void take_name(HostId host, HostId of);  // with an empty disk
+  bool rewind(HostId id);
+  void lose_disk(HostId id, bool keeps_name = false);
+  void take_name(HostId id, HostId of);  // with an empty disk
   bool has_taken_name(HostId host) const { return hosts_[host].is_double; }
   Network& network() { return network_; }
 
   // Clients.
-  void allocate(HostId host, std::optional<Cidr> subnet = {});
-  void claim(HostId host, bool lenient);
-  void free_one(HostId host);
-  void cancel_one(HostId host);
-  void wait_for_ring(HostId host);
+  void allocate(HostId id, std::optional<Cidr> subnet = {});
+  void claim(HostId id, bool lenient);
+  void free_one(HostId id);
+  void cancel_one(HostId id);
+  void wait_for_ring(HostId id);
   std::size_t held() const;
   std::size_t held(HostId host) const { return hosts_[host].held.size(); }
   std::size_t waiting() const;
 
   // Operators.
-  void connect(HostId host, const std::vector<HostId>& to, bool replace);
-  void forget(HostId host, HostId which);
-  void remove_peer(HostId host, PeerName gone);
-  void reset(HostId host);  // hands over, forgets, goes down
+  void connect(HostId id, const std::vector<HostId>& to, bool replace);
+  void forget(HostId id, HostId which);
+  void remove_peer(HostId id, PeerName gone);
+  void reset(HostId id);  // hands over, forgets, goes down
 
   // Views.
   Rng& rng() { return rng_; }
@@ -88,7 +88,7 @@ class World final : private Endpoints {
   // Names that no host has any more.
   const std::set<PeerName>& gone() const { return gone_; }
   // Addresses that are taken on the host, in ranges it owns.
-  ipam::IntervalSet used(HostId host) const;
+  ipam::IntervalSet used(HostId id) const;
   // Empty if all hosts run, know and reach one another by right routes and have the same ring, in
   // which they own the whole range; else what is not so.
   enum class Owners { are_here, may_be_gone };

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every verb in every version of the specification under every failure: the code, the shape of what
 // is printed, and that nothing is left.
+#include <algorithm>
+#include <iterator>
+
 #include "cutting_daemon.h"
 #include "plugin/cni/core/version.h"
 #include "world.h"
@@ -76,9 +79,7 @@ struct Blow {
   bool before_version = false;         // found before it is asked whether the version has the verb
 };
 
-std::vector<Blow> failures() {
-  const std::string huge = R"({"name": ")" + std::string(2 << 20, 'x') + "\"}";
-  const std::string deep = R"({"name": "n", "x": )" + std::string(100'000, '[');
+std::vector<Blow> failures_of_the_daemon() {
   const auto reply = [](unsigned status, const char* body) {
     return std::optional(io::HttpResponse{.status = status, .body = body});
   };
@@ -119,6 +120,13 @@ std::vector<Blow> failures() {
        .strike = [=](Table& t) { t.ill(to("PUT", Fate::normal, reply(409, "owned by b"))); },
        .codes = {101, 0, 0, 0, 0},
        .fields = ips},
+  };
+}
+
+std::vector<Blow> failures_of_others() {
+  const std::string huge = R"({"name": ")" + std::string(2 << 20, 'x') + "\"}";
+  const std::string deep = R"({"name": "n", "x": )" + std::string(100'000, '[');
+  return {
       {.name = "namespace gone",
        .strike = [](Table& t) { t.variables["CNI_NETNS"] = "/run/netns/wf-c-none"; },
        .codes = {3, 0, 3, 0, 0}},
@@ -155,6 +163,12 @@ std::vector<Blow> failures() {
        .input = R"({"name": "n", "cniVersion": "7.0.0"})",
        .before_version = true},
   };
+}
+
+std::vector<Blow> failures() {
+  std::vector<Blow> all = failures_of_the_daemon();
+  std::ranges::move(failures_of_others(), std::back_inserter(all));
+  return all;
 }
 
 bool has_verb(SpecVersion version, std::string_view verb) {

@@ -5,6 +5,7 @@
 #include "tests/unit/ipam/solo.h"
 
 // Of the address sanitizer, if the program is built with it; mallinfo2() knows nothing then.
+// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming)
 extern "C" std::size_t __sanitizer_get_current_allocated_bytes() __attribute__((weak));
 
 using namespace weft;

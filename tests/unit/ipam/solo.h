@@ -29,7 +29,7 @@ struct SoloConfig {
 
 class Solo {
  public:
-  explicit Solo(SoloConfig config);
+  explicit Solo(SoloConfig given);
 
   // Starts again from what is stored, under another name or range if the config was changed.
   void restart();
