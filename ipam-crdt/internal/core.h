@@ -4,6 +4,7 @@
 // Allocator is one action: begin(), the operation, finish().
 #pragma once
 
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -136,6 +137,7 @@ class Allocator::Core {
   void cancel_all();
   // Whether there was anything to cancel.
   bool cancel_of(std::string_view ident);
+  bool cancel_claims(const std::function<bool(const PendingClaim&)>& match);
 
   // Donors (donors.cc).
   struct Verdict {

@@ -226,11 +226,16 @@ Result<> Allocator::Core::release(std::string_view ident) {
 
 Result<> Allocator::Core::release(std::string_view ident, Ipv4Addr addr) {
   std::string holder = filed_under(ident, addr);
-  if (const std::string* found = owned_.holder(addr); found == nullptr || *found != holder) {
+  const bool cancelled = cancel_claims([&](const PendingClaim& r) {
+    return r.address.addr() == addr && filed_under(r.ident, addr) == holder;
+  });
+  const std::string* found = owned_.holder(addr);
+  const bool held = found != nullptr && *found == holder;
+  if (!held && !cancelled) {
     return refused({.code = Errc::not_found, .what = "address not found"},
                    "Free: address " + addr.text() + " not found for " + std::string(ident));
   }
-  drop(holder, addr);
+  if (held) drop(holder, addr);
   retry_pending();
   return {};
 }
@@ -238,13 +243,18 @@ Result<> Allocator::Core::release(std::string_view ident, Ipv4Addr addr) {
 // Its container is gone: what it still waits for must not be given to it later.
 bool Allocator::Core::cancel_of(std::string_view ident) {
   auto allocates = take_if(allocates_, [&](const PendingAllocate& r) { return r.ident == ident; });
-  auto claims = take_if(claims_, [&](const PendingClaim& r) { return r.ident == ident; });
   for (const PendingAllocate& r : allocates)
     reply(r.id, effect::Cancelled{});
+  const bool claimed = cancel_claims([&](const PendingClaim& r) { return r.ident == ident; });
+  return !allocates.empty() || claimed;
+}
+
+bool Allocator::Core::cancel_claims(const std::function<bool(const PendingClaim&)>& match) {
+  const auto claims = take_if(claims_, match);
   for (const PendingClaim& r : claims) {
     if (!r.answered) reply(r.id, effect::Cancelled{});
   }
-  return !allocates.empty() || !claims.empty();
+  return !claims.empty();
 }
 
 void Allocator::Core::cancel_all() {

@@ -10,7 +10,7 @@ import time
 from harness import (PREFIX, check, cpu_seconds, lab, main, netns, resident_mb, running, state,
                      status, wait_for)
 
-from levels import sim
+from levels import scale, sim
 
 PEERS = 1000
 LIMIT = 30
@@ -40,7 +40,8 @@ def join_networks(host):
 
 def begin(program):
     feed = subprocess.Popen(netns.command(FEED, program, str(PEERS - 1), str(LIMIT)),
-                            stdout=subprocess.PIPE, text=True)
+                            stdout=subprocess.PIPE, text=True,
+                            env=dict(os.environ, **scale.ENVIRONMENT))
     line = feed.stdout.readline()
     check("feed: 999 simulated peers agree", line.startswith("ready:"), line.strip())
     return feed

@@ -52,12 +52,21 @@ class Recovery {
       }
       world_.restart(host);
     }
+    // A ring is made when the first address is asked for. If all hosts lost theirs, somebody asks.
+    if (nobody_has_a_ring()) world_.wait_for_ring(0);
     if (!has(Fault::connect) && !has(Fault::forget)) return;
     std::vector<HostId> all;
     for (HostId host = 0; host < world_.size(); ++host)
       all.push_back(host);
     for (HostId host : all)
       world_.connect(host, all, true);
+  }
+
+  bool nobody_has_a_ring() const {
+    for (HostId host = 0; host < world_.size(); ++host) {
+      if (world_.ledger().ring(host)) return false;
+    }
+    return true;
   }
 
   // Whether all agree in time.

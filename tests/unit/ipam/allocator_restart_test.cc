@@ -98,6 +98,24 @@ TEST_CASE(
   CHECK(solo->status().strays.empty());
 }
 
+TEST_CASE("allocator: restart: an address that is claimed back and freed meanwhile is nobody's") {
+  Solo solo({.init = kBoth});
+  CHECK(solo.allocate("a") == "10.32.0.1/24");
+  RingData theirs = taken_over(solo.ring(), kSelf, kOther);
+  solo.reachable = {kOther};
+  solo.restart();
+  CHECK(solo.hear(theirs).empty());
+  REQUIRE(solo->status().pending_claims.size() == 1);
+  CHECK(solo.release("a", "10.32.0.1").empty());
+  CHECK(solo->status().pending_claims.empty());
+  CHECK(solo->status().strays.empty());
+  // What the other had on its way comes all the same.
+  CHECK(solo.hear(given(solo.ring(), kOther, single("10.32.0.1"), kSelf)).empty());
+  CHECK(solo->status().active == 0);
+  CHECK(solo->lookup("a", *Cidr::parse("10.32.0.0/24")).empty());
+  CHECK_FALSE(solo.release("a", "10.32.0.1").empty());
+}
+
 TEST_CASE("allocator: restart: what was given out since does not yield") {
   Solo solo({.init = kBoth});
   solo.allocate("a");
