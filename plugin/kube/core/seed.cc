@@ -116,7 +116,7 @@ void Seed::on_record(TimePoint now, const Json& object, Effects& out) {
   if (decided_) return;
   SeedDecided decided{.ipalloc_init = std::string(kObserver),
                       .discard_state = was_removed(object),
-                      .from_weave = recorded_formed_ && (*record)->from_weave};
+                      .from_weave = record && *record ? (*record)->from_weave : stored_.from_weave};
   if (!config_.forced_init.empty()) {
     decided.ipalloc_init = config_.forced_init;
     decided.reason = "IPALLOC_INIT says so";

@@ -63,6 +63,14 @@ class Agent final : public Actor {
   Seed seed;
 };
 
+// A cluster in which Weave's agents have listed a peer.
+void put_list_of_weaves(World& world) {
+  Json map = {{"metadata", {{"name", "weave-net"}}}};
+  PeerList list;
+  list_peer(map, list, {peer(9).text(), "node9"});
+  world.api.put(kPath, map);
+}
+
 }  // namespace
 
 TEST_CASE("seed: record: it is kept in one key a range, and damage is told from absence") {
@@ -118,10 +126,7 @@ TEST_CASE(
 
 TEST_CASE("seed: weave: where Weave's agents have listed peers the ring is waited for") {
   World world(1, 0);
-  Json map = {{"metadata", {{"name", "weave-net"}}}};
-  PeerList list;
-  list_peer(map, list, {peer(9).text(), "node9"});
-  world.api.put(kPath, map);
+  put_list_of_weaves(world);
   Agent agent(world, 1);
   world.run_until(world.now + seconds(5));
   CHECK(agent.init() == "observer");
@@ -133,10 +138,7 @@ TEST_CASE("seed: weave: where Weave's agents have listed peers the ring is waite
 TEST_CASE(
     "seed: weave: a mesh that was Weave's is known as such by all who come, also without API") {
   World world(1, 0);
-  Json map = {{"metadata", {{"name", "weave-net"}}}};
-  PeerList list;
-  list_peer(map, list, {peer(9).text(), "node9"});
-  world.api.put(kPath, map);
+  put_list_of_weaves(world);
   Agent first(world, 1);
   world.run_until(world.now + seconds(5));
   first.ring(true);
