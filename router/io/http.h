@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// HTTP as values: what a request handler sees and answers. The server and the client (Beast) are
-// in http_server and http_client; nothing outside router/io sees Beast or Asio.
+// HTTP as values: what a request handler sees and answers. The server and the client are in
+// http_server and http_client; nothing outside router/io sees Beast or Asio.
 #pragma once
 
 #include <functional>

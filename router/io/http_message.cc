@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "router/io/http_message.h"
 
-#include <algorithm>
-#include <cctype>
+#include <optional>
+#include <utility>
 
-#include <boost/beast/http/basic_parser.hpp>
-#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/status.hpp>
 
 #include "router/io/http_text.h"
+#include "router/io/internal/http_feed.h"
 
 namespace weft::io {
 namespace {
@@ -28,13 +28,6 @@ Error parse_error(const ErrorCode& failed) {
   return {Errc::bad_value, 0, "the response is not HTTP"};
 }
 
-std::string lower_case(Text text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
 // A line break in a value would begin a header of its own.
 void append_header(std::string& out, std::string_view name, std::string_view value) {
   out.append(name).append(": ");
@@ -42,6 +35,52 @@ void append_header(std::string& out, std::string_view name, std::string_view val
     out += c == '\r' || c == '\n' ? ' ' : c;
   out += "\r\n";
 }
+
+class Parser final : public http::basic_parser<false> {
+ public:
+  Parser(const HttpResponseReader::Limits& limits, bool to_head) {
+    eager(true);
+    header_limit(limits.header_max);
+    skip(to_head);
+    if (limits.body_max) {
+      body_limit(*limits.body_max);
+    } else {
+      body_limit(boost::none);
+    }
+  }
+
+  HttpResponse head_;
+  std::string body_;
+
+ private:
+  void on_request_impl(http::verb /*method*/, Text /*name*/, Text /*target*/, int /*version*/,
+                       ErrorCode& /*failed*/) override {}
+  void on_response_impl(int code, Text /*reason*/, int /*version*/,
+                        ErrorCode& /*failed*/) override {
+    head_.status = static_cast<unsigned>(code);
+    head_.content_type.clear();
+  }
+  void on_field_impl(http::field field, Text name, Text value, ErrorCode& /*failed*/) override {
+    if (is_header_done()) return;  // a field after the last chunk
+    if (field == http::field::content_type) head_.content_type = std::string(value);
+    head_.headers[lower_case(std::string_view(name.data(), name.size()))] = std::string(value);
+  }
+  void on_header_impl(ErrorCode& /*failed*/) override {}
+  void on_body_init_impl(const boost::optional<std::uint64_t>& /*size*/,
+                         ErrorCode& /*failed*/) override {}
+  std::size_t on_body_impl(Text body, ErrorCode& /*failed*/) override {
+    body_.append(body);
+    return body.size();
+  }
+  void on_chunk_header_impl(std::uint64_t /*size*/, Text /*extensions*/,
+                            ErrorCode& /*failed*/) override {}
+  std::size_t on_chunk_body_impl(std::uint64_t /*left*/, Text body,
+                                 ErrorCode& /*failed*/) override {
+    body_.append(body);
+    return body.size();
+  }
+  void on_finish_impl(ErrorCode& /*failed*/) override {}
+};
 
 }  // namespace
 
@@ -62,102 +101,87 @@ std::string write_request(const HttpCall& call, std::string_view host, bool keep
   return out + "\r\n" + body;
 }
 
-class HttpResponseReader::Parser final : public http::basic_parser<false> {
- public:
-  HttpResponse head_;
-  std::string body_;
+std::string write_response(const HttpResponse& response, bool keep_alive, bool to_head) {
+  const auto reason = http::obsolete_reason(http::int_to_status(response.status));
+  std::string out = "HTTP/1.1 " + std::to_string(response.status) + " ";
+  out.append(reason.data(), reason.size()).append("\r\n");
+  if (!response.body.empty()) append_header(out, "Content-Type", response.content_type);
+  for (const auto& [name, value] : response.headers)
+    append_header(out, name, value);
+  if (!keep_alive) append_header(out, "Connection", "close");
+  const bool bodiless = response.status == 204 || response.status == 304;
+  if (!bodiless) append_header(out, "Content-Length", std::to_string(response.body.size()));
+  out += "\r\n";
+  if (!bodiless && !to_head) out += response.body;
+  return out;
+}
 
- private:
-  void on_request_impl(http::verb /*method*/, Text /*name*/, Text /*target*/, int /*version*/,
-                       ErrorCode& /*failed*/) override {}
-  void on_response_impl(int code, Text /*reason*/, int /*version*/,
-                        ErrorCode& /*failed*/) override {
-    head_.status = static_cast<unsigned>(code);
-    head_.content_type.clear();
-  }
-  void on_field_impl(http::field field, Text name, Text value, ErrorCode& /*failed*/) override {
-    if (field == http::field::content_type) head_.content_type = std::string(value);
-    head_.headers[lower_case(name)] = std::string(value);
-  }
-  void on_header_impl(ErrorCode& /*failed*/) override {}
-  void on_body_init_impl(const boost::optional<std::uint64_t>& /*size*/,
-                         ErrorCode& /*failed*/) override {}
-  std::size_t on_body_impl(Text body, ErrorCode& /*failed*/) override {
-    body_.append(body);
-    return body.size();
-  }
-  void on_chunk_header_impl(std::uint64_t /*size*/, Text /*extensions*/,
-                            ErrorCode& /*failed*/) override {}
-  std::size_t on_chunk_body_impl(std::uint64_t /*left*/, Text body,
-                                 ErrorCode& /*failed*/) override {
-    body_.append(body);
-    return body.size();
-  }
-  void on_finish_impl(ErrorCode& /*failed*/) override {}
+struct HttpResponseReader::State {
+  State(const Limits& bounds, bool skip_body)
+      : limits(bounds), to_head(skip_body), feed(bounds.header_max) {}
+
+  Limits limits;
+  bool to_head;
+  HttpFeed feed;
+  std::optional<Parser> parser;  // from the first byte on
 };
 
 HttpResponseReader::HttpResponseReader(const Limits& limits, bool to_head)
-    : limits_(limits), to_head_(to_head) {}
+    : state_(std::make_unique<State>(limits, to_head)) {}
 HttpResponseReader::~HttpResponseReader() = default;
 
 Result<> HttpResponseReader::feed(ByteView bytes) {
   if (failed_) return Error{Errc::bad_value, 0, "the response is not HTTP"};
-  pending_.append(as_text(bytes));
+  state_->feed.append(bytes);
   auto parsed = parse();
   failed_ = !parsed;
   return parsed;
 }
 
 Result<> HttpResponseReader::parse() {
-  while (!pending_.empty() && !complete()) {
-    if (!parser_) {
-      parser_ = std::make_unique<Parser>();
-      parser_->eager(true);
-      parser_->header_limit(limits_.header_max);
-      parser_->skip(to_head_);
-      if (limits_.body_max) {
-        parser_->body_limit(*limits_.body_max);
-      } else {
-        parser_->body_limit(boost::none);
-      }
+  auto& [limits, to_head, feed, parser] = *state_;
+  while (!feed.empty() && !complete()) {
+    if (!parser) {
+      feed.begin_message();
+      parser.emplace(limits, to_head);
     }
     ErrorCode failed;
-    const std::size_t used =
-        parser_->put(boost::asio::const_buffer(pending_.data(), pending_.size()), failed);
-    pending_.erase(0, used);
-    if (failed == http::error::need_more) return {};
+    const bool more = feed.advance(*parser, failed);
     if (failed) return parse_error(failed);
-    const bool interim = parser_->is_done() && parser_->head_.status < kFirstFinalStatus;
-    if (interim) parser_.reset();
-    if (used == 0) return {};
+    const bool interim = parser->is_done() && parser->head_.status < kFirstFinalStatus;
+    if (interim) parser.reset();
+    if (!more) return {};
   }
   return {};
 }
 
 Result<> HttpResponseReader::feed_end() {
-  if (!parser_ || failed_) return parse_error(http::make_error_code(http::error::end_of_stream));
+  auto& parser = state_->parser;
+  if (!parser || failed_) return parse_error(http::make_error_code(http::error::end_of_stream));
   if (complete()) return {};
   ErrorCode failed;
-  parser_->put_eof(failed);
+  parser->put_eof(failed);
   if (failed) return parse_error(failed);
   return {};
 }
 
 const HttpResponse* HttpResponseReader::head() const {
-  const bool there = parser_ && parser_->is_header_done();
-  return there && parser_->head_.status >= kFirstFinalStatus ? &parser_->head_ : nullptr;
+  const auto& parser = state_->parser;
+  const bool there = parser && parser->is_header_done();
+  return there && parser->head_.status >= kFirstFinalStatus ? &parser->head_ : nullptr;
 }
 
 std::string HttpResponseReader::take_body() {
-  return parser_ ? std::exchange(parser_->body_, {}) : std::string();
+  return state_->parser ? std::exchange(state_->parser->body_, {}) : std::string();
 }
 
 bool HttpResponseReader::complete() const {
-  return parser_ && parser_->is_done() && parser_->head_.status >= kFirstFinalStatus;
+  const auto& parser = state_->parser;
+  return parser && parser->is_done() && parser->head_.status >= kFirstFinalStatus;
 }
 
 bool HttpResponseReader::reusable() const {
-  return complete() && pending_.empty() && parser_->keep_alive();
+  return complete() && state_->feed.empty() && state_->parser->keep_alive();
 }
 
 }  // namespace weft::io

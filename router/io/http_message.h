@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// HTTP/1.1 between bytes and values, for clients: requests written, responses read as their bytes
-// come. Sans-IO: whoever has the connection feeds it.
+// HTTP/1.1 between bytes and values: requests and responses written, and responses read as their
+// bytes come. Sans-IO: whoever has the connection feeds it. Requests are read by HttpRequestReader.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,9 @@ namespace weft::io {
 
 // The request line, headers and body of a call. `host` is the server as the Host header names it.
 std::string write_request(const HttpCall& call, std::string_view host, bool keep_alive);
+
+// The reply to a request; `to_head`: to a HEAD request, without the body it describes.
+std::string write_response(const HttpResponse& response, bool keep_alive, bool to_head);
 
 // One response. Bytes that follow it make the connection unfit for another request.
 class HttpResponseReader {
@@ -46,13 +49,10 @@ class HttpResponseReader {
   bool reusable() const;
 
  private:
-  class Parser;
+  struct State;
   Result<> parse();
 
-  Limits limits_;
-  bool to_head_;
-  std::unique_ptr<Parser> parser_;
-  std::string pending_;  // bytes that the parser could not use yet
+  std::unique_ptr<State> state_;
   bool failed_ = false;
 };
 

@@ -22,6 +22,9 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_bl
 // Everything but letters, digits and "-._~" is encoded.
 std::string percent_encode(std::string_view text);
 
+// ASCII letters in lower case: names of header fields are compared that way.
+std::string lower_case(std::string_view text);
+
 // "a=1&b=2&c": a name without '=' has an empty value, empty parts are skipped.
 std::optional<Parameters> parse_form(std::string_view text);
 std::string form_text(const Parameters& parameters);

@@ -66,6 +66,7 @@ def build(config, targets=()):
 def executables(config):
     """Name → path inside the build folder, of every executable the configuration can build."""
     configure(config)
+    _run(["ninja", "-C", config.folder, "build.ninja"])  # a target may have been added
     text = subprocess.run(["meson", "introspect", "--targets", config.folder], check=True,
                           capture_output=True, text=True).stdout
     return {target["name"]: os.path.relpath(target["filename"][0], config.folder)

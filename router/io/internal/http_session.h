@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The HTTP server's inside: who is connected, and who has to give way. A session is one
-// connection; its Beast half is in http_session.cc.
+// connection, in http_session.cc.
 #pragma once
 
 #include <chrono>

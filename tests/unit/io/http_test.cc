@@ -250,6 +250,27 @@ TEST_CASE("http: continue: a client that asks before it sends its body is answer
   CHECK(run_until(loop, [&] { return has(client.received(), "POST /x local\nbody"); }));
 }
 
+TEST_CASE(
+    "http: chunks: a body comes whole, however its bytes are cut, and the next request after it") {
+  EventLoop loop;
+  auto server = HttpServer::listen(loop, at_any_port(), echo).value();
+  for (const std::string& chunks :
+       {std::string("5\r\nhello\r\n0\r\n\r\n"), std::string("0\r\nTrailer: x\r\n\r\n"),
+        std::string("0\r\n\r\n")}) {
+    CAPTURE(chunks);
+    RawClient client(server->address());
+    client.send("POST /1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for (const char byte : chunks) {
+      client.send(std::string_view(&byte, 1));
+      loop.run_for(milliseconds(2));
+    }
+    CHECK(run_until(loop, [&] { return has(client.received(), "POST /1 local\n"); }));
+    CHECK(has(client.received(), "hello") == has(chunks, "hello"));
+    client.send("GET /2 HTTP/1.1\r\nHost: x\r\n\r\n");
+    CHECK(run_until(loop, [&] { return has(client.received(), "GET /2 local"); }));
+  }
+}
+
 TEST_CASE("http: limits: huge, malformed and foreign input gets a 4xx and the door") {
   EventLoop loop;
   auto server = HttpServer::listen(loop, at_any_port(), echo).value();
@@ -267,6 +288,9 @@ TEST_CASE("http: limits: huge, malformed and foreign input gets a 4xx and the do
       {"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
        "Content-Length: 3\r\n\r\na=%",
        "400"},
+      {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: " +
+           std::string(90'000, 'x'),
+       "431"},
   };
   for (const Case& c : cases) {
     CAPTURE(c.status);
