@@ -100,8 +100,9 @@ Result<> HttpRequestReader::refuse(unsigned status, const Error& error) {
 
 Result<> HttpRequestReader::feed(ByteView bytes) {
   if (refusal_ != 0) return Error{Errc::bad_value, 0, "an earlier request was not HTTP"};
-  Parser& parser = *state_->parser;
   state_->feed.append(bytes);
+  if (complete()) return {};  // the bytes are the next one's
+  Parser& parser = *state_->parser;
   ErrorCode failed;
   while (!parser.is_done() && state_->feed.advance(parser, failed)) {
   }

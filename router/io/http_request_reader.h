@@ -23,7 +23,8 @@ class HttpRequestReader {
   HttpRequestReader& operator=(const HttpRequestReader&) = delete;
   ~HttpRequestReader();
 
-  // Bytes as they come; none: go on with those that followed the request taken last. bad_value: not
+  // Bytes as they come; none: go on with those that followed the request taken last. What comes
+  // before a complete one is taken waits. bad_value: not
   // HTTP, a target or form that does not parse; too_large: over a limit. It reads no more after an
   // error, and refusal() is the status to answer with.
   Result<> feed(ByteView bytes);

@@ -104,3 +104,14 @@ TEST_CASE("http request: a value cannot begin a header of its own") {
   CHECK(text.find("\nX-Evil") == std::string::npos);
   CHECK(text.ends_with("Content-Length: 2\r\n\r\n{}"));
 }
+
+TEST_CASE("http response: written as it is read, without a body where there must be none") {
+  const HttpResponse response{
+      .status = 404, .content_type = "a/b", .body = "no", .headers = {{"X", "1\r\nY: 2"}}};
+  CHECK(write_response(response, false, false) ==
+        "HTTP/1.1 404 Not Found\r\nContent-Type: a/b\r\nX: 1  Y: 2\r\nConnection: close\r\n"
+        "Content-Length: 2\r\n\r\nno");
+  CHECK(write_response(response, true, true).ends_with("Content-Length: 2\r\n\r\n"));
+  CHECK(write_response({.status = 204, .body = {}, .headers = {}}, true, false) ==
+        "HTTP/1.1 204 No Content\r\n\r\n");
+}
