@@ -93,6 +93,17 @@ def send_http(data):
         sock.recv(4096)
 
 
+def send_http_in_bytes():
+    """A request whose every byte comes alone, the end of its last chunk too."""
+    with socket.create_connection(("127.0.0.1", 6784), 5) as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in b"GET /healthz HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n":
+            sock.sendall(bytes([byte]))
+            time.sleep(0.002)
+        sock.settimeout(5)
+        return sock.recv(4096).startswith(b"HTTP/1.1 200")
+
+
 def half_open(host, address):
     """Connections that never say a word; given back to be closed by the caller."""
     def work():
@@ -151,6 +162,7 @@ def garbage():
         attacked("udp", before, lambda: send_udp(udp_messages(name)))
         attacked("http", before,
                  lambda: from_host("h1", lambda: [*map(send_http, http_messages())]))
+        check("http: a request in single bytes is answered", from_host("h1", send_http_in_bytes))
         attacked("half-open", before, all_half_open)
         pinger.send_signal(subprocess.signal.SIGINT)
         lost = re.search(r"([\d.]+)% packet loss", pinger.communicate()[0])
