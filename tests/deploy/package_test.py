@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The Debian package: built, checked by lintian, then installed, upgraded, removed and purged in a
-copy of this machine's root that is thrown away (an overlay)."""
+copy of this machine's root that is thrown away (an overlay), and on a host that systemd runs."""
+import functools
 import glob
 import os
+import re
 import subprocess
 import tempfile
+import time
 import unittest
+
+from systemd_host import SystemdHost
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.environ.get("WEFT_BIN", f"{ROOT}/build/bin")
@@ -24,11 +29,16 @@ def run(*argv, **more):
                           check=True, **more).stdout
 
 
+@functools.cache
+def package():
+    run(f"{ROOT}/scripts/package", "--bin", BIN)
+    return glob.glob(f"{ROOT}/build/deb/weft_*.deb")[0]
+
+
 class Package(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        run(f"{ROOT}/scripts/package", "--bin", BIN)
-        cls.deb = next(path for path in glob.glob(f"{ROOT}/build/deb/weft_*.deb"))
+        cls.deb = package()
 
     def test_it_holds_what_a_host_needs(self):
         names = {line.split()[5][1:] for line in run("dpkg-deb", "-c", self.deb).splitlines()}
@@ -102,6 +112,96 @@ umount "$1/root/proc"
 cd "$1/upper"
 find . -not -type d -not -type c -printf '%P\n'
 """
+
+# A container's network on a host, by the plugin that the package brought.
+ADD = r"""
+ip netns add c1
+echo '{"cniVersion":"1.0.0","name":"weave","type":"weave-net"}' |
+  CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_NETNS=/run/netns/c1 CNI_IFNAME=eth0 \
+  CNI_PATH=/usr/lib/cni /usr/lib/cni/weave-net
+"""
+# What Weave and Docker leave behind, where the unit's limits might keep weaver from seeing to it.
+OTHERS_RULES = """
+iptables -N WEAVE-NPC
+iptables -A FORWARD -o weave -j WEAVE-NPC
+iptables -P FORWARD DROP
+iptables -N DOCKER-USER
+"""
+
+
+@unittest.skipUnless(os.geteuid() == 0, "needs root")
+@unittest.skipUnless(os.path.exists("/lib/systemd/systemd"), "needs systemd")
+class UnderSystemd(unittest.TestCase):
+    """One host's life, in the order of the methods' names."""
+
+    @classmethod
+    def setUpClass(cls):
+        deb = package()
+        folder = cls.enterClassContext(tempfile.TemporaryDirectory())
+        cls.host = cls.enterClassContext(SystemdHost(folder))
+        cls.host.copy_in(deb, "/tmp/weft.deb")
+        cls.host.sh(OTHERS_RULES)
+        cls.host.run("dpkg", "-i", "/tmp/weft.deb")
+        cls.host.run("systemctl", "enable", "--now", "weaver")
+
+    def show(self, *names):
+        lines = self.host.run("systemctl", "show", "-p", ",".join(names), "weaver").splitlines()
+        return dict(line.split("=", 1) for line in lines)
+
+    def wait_serving(self, *, not_pid=None):
+        """Until a process, another than not_pid, has told systemd that it serves; gives its id."""
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            shown = self.show("ActiveState", "MainPID", "StatusText")
+            if (shown["ActiveState"] == "active" and shown["MainPID"] != not_pid
+                    and shown["StatusText"].startswith("serving as ")):
+                return shown["MainPID"]
+            time.sleep(0.1)
+        self.fail(f"{shown}\n" + self.host.run("journalctl", "--no-pager", "-u", "weaver"))
+
+    def test_1_it_serves_within_its_limits(self):
+        pid = self.wait_serving()
+        self.assertIn("via tap", self.host.run("weave", "status"))
+        limits = self.host.sh(f"grep -E '^(CapEff|Seccomp|NoNewPrivs):' /proc/{pid}/status")
+        # CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_PTRACE and CAP_SYS_ADMIN, and a filter of calls.
+        self.assertEqual(limits.split(), ["CapEff:", f"{1 << 12 | 1 << 13 | 1 << 19 | 1 << 21:016x}",
+                                          "NoNewPrivs:", "1", "Seccomp:", "2"])
+
+    def test_2_they_hinder_it_in_nothing(self):
+        self.wait_serving()
+        rules = self.host.run("iptables", "-S")
+        self.assertNotIn("WEAVE-NPC", rules)
+        self.assertIn("-A FORWARD -i weave", rules)
+        address = re.search(r'"address": "([\d.]+)/12"', self.host.sh(ADD))[1]
+        self.host.run("weave", "expose")
+        self.host.run("ping", "-c", "1", "-W", "2", address)
+        self.assertIn(f"{address}/12", self.host.run("weave", "ps"))
+        self.host.run("systemctl", "restart", "weaver")
+        self.wait_serving()
+        self.host.run("ping", "-c", "1", "-W", "2", address)
+        journal = self.host.run("journalctl", "--no-pager", "-u", "weaver")
+        self.assertNotRegex(journal, "level=(warning|error)|not permitted|denied")
+
+    def test_3_one_that_hangs_or_dies_is_started_again(self):
+        self.host.sh("mkdir -p /run/systemd/system/weaver.service.d;"
+                     "printf '[Service]\\nWatchdogSec=2\\n'"
+                     " > /run/systemd/system/weaver.service.d/soon.conf;"
+                     "systemctl daemon-reload; systemctl restart weaver")
+        for signal in ("STOP", "KILL"):
+            pid = self.wait_serving()
+            self.host.run("kill", f"-{signal}", pid)
+            self.wait_serving(not_pid=pid)
+        address = self.host.sh("weave ps c1").split()[2].split("/")[0]
+        self.host.run("ping", "-c", "1", "-W", "2", address)
+
+    def test_4_reset_stops_it_and_leaves_the_host_as_it_was(self):
+        self.wait_serving()
+        self.host.run("weave", "reset")
+        self.assertEqual(self.show("ActiveState")["ActiveState"], "inactive")
+        self.assertEqual(re.findall(r"^(\S+)", self.host.run("ip", "-br", "link"), re.MULTILINE),
+                         ["lo"])
+        self.assertNotIn("weft", self.host.run("nft", "list", "tables"))
+        self.assertNotIn("weave", self.host.run("iptables", "-S"))
 
 
 if __name__ == "__main__":
