@@ -40,7 +40,6 @@ class Parser final : public http::basic_parser<false> {
  public:
   Parser(const HttpResponseReader::Limits& limits, bool to_head) {
     eager(true);
-    header_limit(limits.header_max);
     skip(to_head);
     if (limits.body_max) {
       body_limit(*limits.body_max);

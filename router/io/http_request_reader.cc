@@ -34,7 +34,6 @@ class Parser final : public http::basic_parser<true> {
  public:
   explicit Parser(const HttpRequestReader::Limits& limits) {
     eager(true);
-    header_limit(limits.header_max);
     body_limit(limits.body_max);
   }
 

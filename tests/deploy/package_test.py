@@ -141,6 +141,7 @@ class UnderSystemd(unittest.TestCase):
         cls.host = cls.enterClassContext(SystemdHost(folder))
         cls.host.copy_in(deb, "/tmp/weft.deb")
         cls.host.sh(OTHERS_RULES)
+        cls.links = cls.host.run("ip", "-o", "link")
         cls.host.run("dpkg", "-i", "/tmp/weft.deb")
         cls.host.run("systemctl", "enable", "--now", "weaver")
 
@@ -175,17 +176,17 @@ class UnderSystemd(unittest.TestCase):
         self.assertIn("-A FORWARD -i weave", rules)
         address = re.search(r'"address": "([\d.]+)/12"', self.host.sh(ADD))[1]
         self.host.run("weave", "expose")
-        self.host.run("ping", "-c", "1", "-W", "2", address)
+        self.host.run("ping", "-c", "1", "-w", "10", address)
         self.assertIn(f"{address}/12", self.host.run("weave", "ps"))
         self.host.run("systemctl", "restart", "weaver")
         self.wait_serving()
-        self.host.run("ping", "-c", "1", "-W", "2", address)
+        self.host.run("ping", "-c", "1", "-w", "10", address)
         journal = self.host.run("journalctl", "--no-pager", "-u", "weaver")
         self.assertNotRegex(journal, "level=(warning|error)|not permitted|denied")
 
     def test_3_one_that_hangs_or_dies_is_started_again(self):
         self.host.sh("mkdir -p /run/systemd/system/weaver.service.d;"
-                     "printf '[Service]\\nWatchdogSec=2\\n'"
+                     "printf '[Service]\\nWatchdogSec=4\\n'"
                      " > /run/systemd/system/weaver.service.d/soon.conf;"
                      "systemctl daemon-reload; systemctl restart weaver")
         for signal in ("STOP", "KILL"):
@@ -193,14 +194,13 @@ class UnderSystemd(unittest.TestCase):
             self.host.run("kill", f"-{signal}", pid)
             self.wait_serving(not_pid=pid)
         address = self.host.sh("weave ps c1").split()[2].split("/")[0]
-        self.host.run("ping", "-c", "1", "-W", "2", address)
+        self.host.run("ping", "-c", "1", "-w", "10", address)
 
     def test_4_reset_stops_it_and_leaves_the_host_as_it_was(self):
         self.wait_serving()
         self.host.run("weave", "reset")
         self.assertEqual(self.show("ActiveState")["ActiveState"], "inactive")
-        self.assertEqual(re.findall(r"^(\S+)", self.host.run("ip", "-br", "link"), re.MULTILINE),
-                         ["lo"])
+        self.assertEqual(self.host.run("ip", "-o", "link"), self.links)
         self.assertNotIn("weft", self.host.run("nft", "list", "tables"))
         self.assertNotIn("weave", self.host.run("iptables", "-S"))
 

@@ -9,13 +9,16 @@ import time
 
 BOOT_SECONDS = 60
 CGROUP = "wf-systemd"
-# Units that would look after the real machine's devices and logins, or that only take time.
-MASKED = ("systemd-udevd", "systemd-udev-trigger", "systemd-logind", "systemd-remount-fs",
-          "systemd-sysctl", "systemd-modules-load", "systemd-tmpfiles-setup-dev", "getty@tty1",
-          "console-getty")
+RUN_SECONDS = 120
+# Units that would look after the real machine's devices, formats and logins, or only take time.
+MASKED = ("systemd-udevd.service", "systemd-udev-trigger.service", "systemd-logind.service",
+          "systemd-remount-fs.service", "systemd-sysctl.service", "systemd-modules-load.service",
+          "systemd-tmpfiles-setup-dev.service", "systemd-binfmt.service",
+          "proc-sys-fs-binfmt_misc.automount", "proc-sys-fs-binfmt_misc.mount",
+          "getty@tty1.service", "console-getty.service")
 
 # In namespaces of its own: $1 a folder, $2 the control group, $3… units to mask. Of /dev it gets
-# copies, since journald writes there.
+# copies, since journald writes there, and of the kernel's settings only the network's own.
 BOOT = r"""
 folder=$1 group=$2 root=$1/root
 shift 2
@@ -24,8 +27,8 @@ mount -t tmpfs scratch "$folder"
 mkdir "$folder/upper" "$folder/work" "$root"
 mount -t overlay root -o lowerdir=/,upperdir="$folder/upper",workdir="$folder/work" "$root"
 mount -t proc proc "$root/proc"
-mount -o bind,ro "$root/proc/sys/kernel" "$root/proc/sys/kernel"
-mount -o bind,ro "$root/proc/sys/fs" "$root/proc/sys/fs"
+mount -o bind,ro "$root/proc/sys" "$root/proc/sys"
+mount --bind /proc/sys/net "$root/proc/sys/net"
 mount -t sysfs sysfs "$root/sys"
 awk '$5 ~ "^/sys/fs/cgroup" { print $5, $0 }' /proc/self/mountinfo | sort |
 while read -r at line; do
@@ -45,7 +48,8 @@ mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
 ln -s pts/ptmx "$root/dev/ptmx"
 for at in run tmp; do mount -t tmpfs "$at" "$root/$at"; done
 rm -rf "$root"/etc/systemd/system/*.wants
-for unit in "$@"; do ln -sf /dev/null "$root/etc/systemd/system/$unit.service"; done
+rm -f "$root/etc/fstab" "$root/etc/crypttab"
+for unit in "$@"; do ln -sf /dev/null "$root/etc/systemd/system/$unit"; done
 echo 5afe5afe5afe5afe5afe5afe5afe5afe > "$root/etc/machine-id"
 ip link set lo up
 cd "$root"
@@ -61,10 +65,10 @@ class SystemdHost:
         self._init = None
 
     def __enter__(self):
-        groups = _make_groups()
         try:
+            groups = _make_groups()
             self._unshare = subprocess.Popen(
-                ["unshare", "--pid", "--fork", "--kill-child", "--mount", "--uts", "--ipc", "--net",
+                ["setpriv", "--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--kill-child", "--mount", "--uts", "--ipc", "--net",
                  "--cgroup", "sh", "-euc", BOOT, "sh", self._folder, CGROUP, *MASKED],
                 preexec_fn=lambda: _join(groups), stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT, text=True)
@@ -75,17 +79,20 @@ class SystemdHost:
         return self
 
     def __exit__(self, *_):
-        if self._unshare is not None:
-            self._unshare.kill()
-            self._unshare.communicate()
-        _remove_groups()
+        try:
+            if self._unshare is not None:
+                self._unshare.kill()
+                self._unshare.wait()
+        finally:
+            _remove_groups()
 
     def run(self, *argv, check=True):
         """What a command says on this host, both streams."""
         done = subprocess.run(
             ["nsenter", "-t", self._init, "-m", "-p", "-n", "-u", "-i", "-C",
              f"--root=/proc/{self._init}/root", "--wdns=/", *argv],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+            timeout=RUN_SECONDS)
         if check and done.returncode != 0:
             raise AssertionError(f"{' '.join(argv)}: exit {done.returncode}\n{done.stdout}")
         return done.stdout
@@ -105,13 +112,22 @@ class SystemdHost:
         while time.monotonic() < end and self._unshare.poll() is None:
             with open(children, encoding="ascii") as file:
                 self._init = file.read().strip()
-            if self._init:
+            if self._init and self._left_our_root():
                 said = self.run("systemctl", "is-system-running", check=False).strip()
             if said in ("running", "degraded"):
                 return
             time.sleep(0.2)
         self._unshare.kill()
         raise AssertionError(f"systemd did not boot ({said}): {self._unshare.communicate()[0]}")
+
+    def _left_our_root(self):
+        """Before that, what is run on the host would be run on this machine."""
+        try:
+            with open(f"/proc/{self._init}/comm", encoding="ascii") as file:
+                is_systemd = file.read() == "systemd\n"
+            return is_systemd and os.stat(f"/proc/{self._init}/root").st_dev != os.stat("/").st_dev
+        except FileNotFoundError:
+            return False
 
 
 def _hierarchies():
@@ -123,13 +139,15 @@ def _hierarchies():
 
 
 def _make_groups():
-    _remove_groups()
+    if left := _remove_groups():
+        raise AssertionError(f"an earlier host's processes are still in {', '.join(left)}")
     groups = [f"{at}/{CGROUP}" for at in _hierarchies()]
     for group in groups:
         os.makedirs(group, exist_ok=True)
         for name in ("cpuset.cpus", "cpuset.mems"):
             parent = f"{os.path.dirname(group)}/{name}"
-            if os.path.exists(parent):  # version 1 makes a group empty
+            # Version 1 makes a group empty.
+            if os.path.exists(parent) and os.path.exists(f"{group}/{name}"):
                 with open(parent, encoding="ascii") as given, \
                         open(f"{group}/{name}", "w", encoding="ascii") as own:
                     own.write(given.read())
@@ -143,11 +161,13 @@ def _join(groups):
 
 
 def _remove_groups():
-    """Also those of a host that was not left in order. The last processes may still be going."""
+    """Also those of a host that was not left in order; gives those that could not be removed. The
+    last processes may still be going."""
+    end = time.monotonic() + 5
     for at in _hierarchies():
-        end = time.monotonic() + 5
         while os.path.isdir(f"{at}/{CGROUP}") and time.monotonic() < end:
             for folder, _, _ in os.walk(f"{at}/{CGROUP}", topdown=False):
                 with contextlib.suppress(OSError):
                     os.rmdir(folder)
             time.sleep(0.05)
+    return [path for path in (f"{at}/{CGROUP}" for at in _hierarchies()) if os.path.isdir(path)]

@@ -122,6 +122,7 @@ void Session::close() {
 // Each step has the event loop begin the next one: a circle in the text, none on the stack.
 // NOLINTBEGIN(misc-no-recursion)
 void Session::read() {
+  if (!stream_.is_open()) return;
   idle_since = Clock::now();
   arm_deadline(server_->limits.idle_timeout);
   advance({});  // what came with the request before
@@ -193,6 +194,7 @@ void Session::send(std::string text, std::function<void()> then) {
   asio::async_write(
       stream_, asio::buffer(sending_),
       [self = shared_from_this(), then = std::move(then)](ErrorCode failed, std::size_t) {
+        std::string().swap(self->sending_);
         if (failed) return self->close();
         then();
       });

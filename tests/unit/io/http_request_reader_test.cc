@@ -104,3 +104,17 @@ TEST_CASE("http request reader: each limit has its status, whatever the pieces")
     CHECK(refusal(head + "Content-Length: 5\r\n\r\nfive!") == 0);
   }
 }
+
+TEST_CASE("http request reader: a head that comes field by field has the same limit") {
+  HttpRequestReader reader({.header_max = 1000});
+  REQUIRE(reader.feed(as_bytes("GET / HTTP/1.1\r\nA")));
+  const std::string field = ": " + std::string(92, 'x') + "\r\nA";  // the last byte begins the next
+  std::size_t taken = 0;
+  while (reader.refusal() == 0 && taken < 100) {
+    ++taken;
+    const auto fed = reader.feed(as_bytes(field));
+    CHECK(fed.has_value() == (reader.refusal() == 0));
+  }
+  CHECK(reader.refusal() == 431);
+  CHECK(taken == 11);
+}
