@@ -68,8 +68,9 @@ class SystemdHost:
         try:
             groups = _make_groups()
             self._unshare = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--kill-child", "--mount", "--uts", "--ipc", "--net",
-                 "--cgroup", "sh", "-euc", BOOT, "sh", self._folder, CGROUP, *MASKED],
+                ["setpriv", "--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--kill-child",
+                 "--mount", "--uts", "--ipc", "--net", "--cgroup", "sh", "-euc", BOOT, "sh",
+                 self._folder, CGROUP, *MASKED],
                 preexec_fn=lambda: _join(groups), stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT, text=True)
             self._wait_booted()

@@ -87,7 +87,7 @@ TEST_CASE("http request reader: an expectation is told once, and not when the bo
 TEST_CASE("http request reader: each limit has its status, whatever the pieces") {
   const HttpRequestReader::Limits limits{.header_max = 200, .body_max = 5};
   const std::string head(kHead);
-  for (const std::size_t piece : {1, 7, 4000}) {
+  for (const std::size_t piece : {1U, 7U, 4000U}) {
     CAPTURE(piece);
     const auto refusal = [&](const std::string& text) {
       return refusal_of(text, piece, limits);
