@@ -40,11 +40,11 @@ void tell_lacks(const PacketEdges& edges) {
 
 }  // namespace
 
-Daemon::Daemon(Options options, Identity identity, std::unique_ptr<Store> store)
+Daemon::Daemon(Options options, Identity identity, std::unique_ptr<Store> store, StoredState stored)
     : options_(std::move(options)),
       identity_(identity),
       store_(std::move(store)),
-      stored_(store_->load()),
+      stored_(std::move(stored)),
       network_(options_, *store_) {}
 
 Daemon::~Daemon() = default;

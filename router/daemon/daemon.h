@@ -25,7 +25,8 @@ namespace weft::daemon {
 class Daemon final : public Control {
  public:
   // `store` is open and `identity` adopted by it.
-  Daemon(Options options, Identity identity, std::unique_ptr<Store> store);
+  // `stored`: what is in the store.
+  Daemon(Options options, Identity identity, std::unique_ptr<Store> store, StoredState stored);
   ~Daemon() override;
 
   // Brings everything up; a Failure says what to do. Then run() until a signal.

@@ -38,7 +38,9 @@ IpamInspector::IpamInspector(Control& control, const peer::Peer& peer, Store& st
 IpamCheckReport IpamInspector::look() const {
   const ipam::Allocator& allocator = *peer_.allocator();
   const ipam::AllocatorStatus status = allocator.status();
-  const StoredState stored = store_.load();
+  // If it cannot be read, all that we hold counts as not stored.
+  const auto loaded = store_.load();
+  const StoredState stored = loaded ? *loaded : StoredState{};
   auto living = linux_net::living_addresses(bridge_);
   return compare_ipam(
       {.owned = allocator.owned(),

@@ -33,6 +33,7 @@ int fail(const Failure& failure) {
 // The state file with the name in it that this peer goes by.
 struct OpenState {
   std::unique_ptr<Store> store;
+  StoredState stored;
   Identity identity;
   std::vector<LogLine> notices;
 };
@@ -58,6 +59,9 @@ std::optional<MacAddr> weave_bridge(const Options& options, const Store& store,
 
 std::variant<OpenState, Failure> open_state(const Options& options, const std::string& path) {
   OpenState out;
+  const auto faulty_disk = [&](const Error& error) {
+    return Failure{.error = error, .subject = path, .hint = "check the disk"};
+  };
   auto opened = Store::open(path);
   if (auto* failure = std::get_if<Failure>(&opened)) return *failure;
   out.store = std::move(std::get<std::unique_ptr<Store>>(opened));
@@ -65,8 +69,10 @@ std::variant<OpenState, Failure> open_state(const Options& options, const std::s
   if (auto* failure = std::get_if<Failure>(&moved)) return *failure;
   MovedIn& in = std::get<MovedIn>(moved);
   out.notices = std::move(in.notices);
+  auto before = out.store->load();
+  if (!before) return faulty_disk(before.error());
   NameCandidates candidates{.given = options.name,
-                            .stored = out.store->load().name,
+                            .stored = before->name,
                             .weave = in.name,
                             .weave_bridge = std::nullopt};
   bool known = candidates.stored || candidates.weave;
@@ -77,7 +83,10 @@ std::variant<OpenState, Failure> open_state(const Options& options, const std::s
   out.identity = *identity;
   auto kept = out.store->adopt_name(identity->name);
   if (kept) kept = end_moving_in(options.db_prefix);
-  if (!kept) return Failure{.error = kept.error(), .subject = path, .hint = "check the disk"};
+  if (!kept) return faulty_disk(kept.error());
+  auto stored = out.store->load();
+  if (!stored) return faulty_disk(stored.error());
+  out.stored = std::move(*stored);
   return out;
 }
 
@@ -118,7 +127,8 @@ int run(Options options) {
   if (auto* failure = std::get_if<Failure>(&opened)) return fail(*failure);
   OpenState& state = std::get<OpenState>(opened);
   log_start(options, state);
-  Daemon daemon(std::move(options), state.identity, std::move(state.store));
+  Daemon daemon(std::move(options), state.identity, std::move(state.store),
+                std::move(state.stored));
   if (auto failure = daemon.start()) return fail(*failure);
   return daemon.run();
 }

@@ -120,7 +120,11 @@ std::optional<ipam::WeaveDatabase> take(const ReadOnlyFile& file, const std::str
 std::variant<MovedIn, Failure> move_in(const MovingIn& where, Store& store) {
   MovedIn out;
   std::error_code ignored;
-  if (store.load().name || fs::exists(note_path(where.db_prefix), ignored)) return out;
+  auto stored = store.load();
+  if (!stored) {
+    return Failure{.error = stored.error(), .subject = store.path(), .hint = "check the disk"};
+  }
+  if (stored->name || fs::exists(note_path(where.db_prefix), ignored)) return out;
   auto path = find_database(where.db_prefix);
   if (!path) return out;
   ReadOnlyFile file(*path);
@@ -134,8 +138,8 @@ std::variant<MovedIn, Failure> move_in(const MovingIn& where, Store& store) {
   out.name = database->name;
   std::string what = std::to_string(database->owned.size()) + " holders of addresses" +
                      (database->ring ? " and the ring" : "");
-  if (auto stored = store.commit(as_ops(std::move(*database))); !stored) {
-    return Failure{.error = stored.error(), .subject = store.path(), .hint = "check the disk"};
+  if (auto done = store.commit(as_ops(std::move(*database))); !done) {
+    return Failure{.error = done.error(), .subject = store.path(), .hint = "check the disk"};
   }
   out.notices.push_back(notice(LogLevel::info, "moved in: the name " + out.name->text() + ", " +
                                                    what + " were taken from Weave's " + *path +

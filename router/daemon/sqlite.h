@@ -22,6 +22,8 @@ class Statement {
   // True while there is a row; false at the end or on an error (see failed()).
   bool step();
   bool failed() const { return code_ != SQLITE_OK && code_ != SQLITE_ROW && code_ != SQLITE_DONE; }
+  // What failed, for whoever reads: a damaged file (bad_value), or a disk that does not answer.
+  Error error() const;
   std::string text(int column) const;
   Bytes blob(int column) const;
   std::int64_t number(int column) const;
@@ -36,7 +38,8 @@ class Statement {
 
 class Database {
  public:
-  // Opens or creates the file and checks it: Errc::bad_value means it is no sound database.
+  // Opens or creates the file and checks it: Errc::bad_value means it is no sound database. That it
+  // cannot be read, for whatever reason, is Errc::system: there may be nothing wrong with it.
   static Result<Database> open(const std::string& path);
 
   Result<> run(const char* sql);

@@ -93,10 +93,12 @@ std::string addresses_text(const std::vector<Cidr>& addresses) {
   return join(parts, " ");
 }
 
-std::vector<Cidr> parse_addresses(std::string_view text) {
+Result<std::vector<Cidr>> parse_addresses(std::string_view text) {
   std::vector<Cidr> addresses;
   for (std::string_view part : split(text, ' ')) {
-    if (auto cidr = Cidr::parse(part)) addresses.push_back(*cidr);
+    auto cidr = Cidr::parse(part);
+    if (!cidr) return Error{Errc::bad_value, 0, "the state file holds an address that is none"};
+    addresses.push_back(*cidr);
   }
   return addresses;
 }
@@ -119,11 +121,29 @@ class Store::Core {
     return {};
   }
 
-  std::optional<Bytes> meta(std::string_view key) const {
+  Result<std::optional<Bytes>> meta(std::string_view key) const {
     Statement select(handle(), "SELECT value FROM meta WHERE key = ?1");
     select.bind(1, key);
-    if (!select.step()) return std::nullopt;
-    return select.blob(0);
+    if (select.step()) return std::optional(select.blob(0));
+    if (select.failed()) return select.error();
+    return std::optional<Bytes>();
+  }
+
+  Result<StoredState> read() const {
+    StoredState state;
+    auto name = meta("peername");
+    if (!name) return name.error();
+    if (*name && (*name)->size() == 6) {
+      state.name = PeerName::from_bytes(**name);
+      state.ran_before = true;
+    }
+    auto ring = meta("ring");
+    if (!ring) return ring.error();
+    state.allocator.ring = std::move(*ring);
+    for (const auto part : {&Core::read_owned, &Core::read_targets, &Core::read_exposed}) {
+      if (auto done = (this->*part)(state); !done) return done.error();
+    }
+    return state;
   }
 
   bool put_meta(std::string_view key, ByteView value) {
@@ -174,6 +194,15 @@ class Store::Core {
     return good;
   }
 
+  // What is in the file is read once at the start, so that damage shows before anything is built on
+  // it.
+  Result<> check_content() {
+    auto content = read();
+    if (content) return {};
+    if (content.error().code != Errc::bad_value) return content.error();
+    return start_over("damaged");
+  }
+
   // Puts the present file aside and starts an empty one.
   Result<> start_over(const std::string& why) {
     db_ = Database();
@@ -191,6 +220,36 @@ class Store::Core {
   std::vector<LogLine> notices;
 
  private:
+  Result<> read_owned(StoredState& state) const {
+    Statement owned(handle(), "SELECT ident, is_container, addresses FROM owned");
+    while (owned.step()) {
+      auto addresses = parse_addresses(owned.text(2));
+      if (!addresses) return addresses.error();
+      state.allocator.owned[owned.text(0)] = {.is_container = owned.number(1) != 0,
+                                              .addresses = std::move(*addresses)};
+    }
+    return read_to_end(owned);
+  }
+  Result<> read_targets(StoredState& state) const {
+    Statement targets(handle(), "SELECT target FROM targets ORDER BY position");
+    while (targets.step())
+      state.targets.push_back(targets.text(0));
+    return read_to_end(targets);
+  }
+  Result<> read_exposed(StoredState& state) const {
+    Statement exposed(handle(), "SELECT address, skip_nat FROM exposed");
+    while (exposed.step()) {
+      auto cidr = Cidr::parse(exposed.text(0));
+      if (!cidr) return Error{Errc::bad_value, 0, "the state file holds an address that is none"};
+      state.exposed.push_back({.address = *cidr, .skip_nat = exposed.number(1) != 0});
+    }
+    return read_to_end(exposed);
+  }
+  static Result<> read_to_end(const Statement& statement) {
+    if (statement.failed()) return statement.error();
+    return {};
+  }
+
   FileLock lock_;
   Database db_;
 };
@@ -230,6 +289,11 @@ std::variant<std::unique_ptr<Store>, Failure> Store::open(const std::string& pat
   if (auto prepared = core->prepare(); !prepared) {
     return Failure{.error = prepared.error(), .subject = path, .hint = "check the disk"};
   }
+  if (auto checked = core->check_content(); !checked) {
+    return Failure{.error = checked.error(),
+                   .subject = path,
+                   .hint = "check the disk; the file was left as it is"};
+  }
   return std::unique_ptr<Store>(new Store(std::move(core)));
 }
 
@@ -252,34 +316,15 @@ const std::vector<LogLine>& Store::notices() const {
   return core_->notices;
 }
 
-StoredState Store::load() {
-  StoredState state;
-  if (auto name = core_->meta("peername"); name && name->size() == 6) {
-    state.name = PeerName::from_bytes(*name);
-    state.ran_before = true;
-  }
-  state.allocator.ring = core_->meta("ring");
-  Statement owned(core_->handle(), "SELECT ident, is_container, addresses FROM owned");
-  while (owned.step()) {
-    state.allocator.owned[owned.text(0)] = {.is_container = owned.number(1) != 0,
-                                            .addresses = parse_addresses(owned.text(2))};
-  }
-  Statement targets(core_->handle(), "SELECT target FROM targets ORDER BY position");
-  while (targets.step())
-    state.targets.push_back(targets.text(0));
-  Statement exposed(core_->handle(), "SELECT address, skip_nat FROM exposed");
-  while (exposed.step()) {
-    if (auto cidr = Cidr::parse(exposed.text(0))) {
-      state.exposed.push_back({.address = *cidr, .skip_nat = exposed.number(1) != 0});
-    }
-  }
-  return state;
+Result<StoredState> Store::load() const {
+  return core_->read();
 }
 
 Result<> Store::adopt_name(PeerName name) {
-  auto stored = core_->meta("peername");
-  if (stored && PeerName::from_bytes(*stored) != name) {
-    std::string owner = PeerName::from_bytes(*stored).text();
+  auto stored = core_->read();
+  if (!stored) return stored.error();
+  if (stored->name && *stored->name != name) {
+    std::string owner = stored->name->text();
     for (char& c : owner)
       c = c == ':' ? '-' : c;
     if (auto fresh = core_->start_over("of-" + owner); !fresh) return fresh;

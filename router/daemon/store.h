@@ -31,8 +31,9 @@ struct StoredState {
 
 class Store {
  public:
-  // Opens or creates `path`. On failure a Failure with the cure: the folder cannot be written, or
-  // another weaver (whose pid it names) holds the file. What was put aside is told in notices().
+  // Opens or creates `path`, and reads all of it. On failure a Failure with the cure: the folder
+  // cannot be written, the file cannot be read, or another weaver (whose pid it names) holds it.
+  // What was put aside, being damaged, is told in notices().
   static std::variant<std::unique_ptr<Store>, Failure> open(const std::string& path);
   // The stored name, without taking the lock: a running weaver is not disturbed.
   static std::optional<PeerName> peek_name(const std::string& path);
@@ -42,7 +43,8 @@ class Store {
 
   const std::string& path() const;
   const std::vector<LogLine>& notices() const;
-  StoredState load();
+  // All or nothing: half of what is held would have addresses in use given out again.
+  Result<StoredState> load() const;
 
   // Remembers whose state this is. If it was another's, that state is put aside first.
   Result<> adopt_name(PeerName name);

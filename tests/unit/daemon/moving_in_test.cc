@@ -57,11 +57,11 @@ struct Host {
     if (auto* failure = std::get_if<Failure>(&moved)) FAIL(failure->text());
     const MovedIn& in = std::get<MovedIn>(moved);
     notices = in.notices;
-    PeerName name = given ? *given : opened->load().name.value_or(in.name.value_or(kOther));
+    PeerName name = given ? *given : opened->load()->name.value_or(in.name.value_or(kOther));
     REQUIRE(opened->adopt_name(name).has_value());
     REQUIRE(end_moving_in(prefix()).has_value());
     CHECK(read_file(weave) == before);  // never written
-    return opened->load();
+    return opened->load().value();
   }
 
   static inline const PeerName kOther = PeerName::from_u48(0x0a00000000ffULL);
@@ -156,6 +156,6 @@ TEST_CASE("moving in: while Weave runs it is refused, and says what to do") {
   auto moved = move_in({.db_prefix = host.prefix(), .given = {}}, *store);
   REQUIRE(std::holds_alternative<Failure>(moved));
   CHECK(std::get<Failure>(moved).text().find("Weave is running") != std::string::npos);
-  CHECK_FALSE(store->load().allocator.ring.has_value());
+  CHECK_FALSE(store->load()->allocator.ring.has_value());
   ::close(fd);
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <new>
 
@@ -16,6 +17,7 @@ struct Recorder {
   sqlite3_vfs vfs{};
   sqlite3_vfs* real = nullptr;
   std::vector<DiskOp> ops;
+  std::size_t reads_left = std::numeric_limits<std::size_t>::max();
 };
 
 // SQLite calls plain functions; a VFS and its files lead back to their recorder.
@@ -39,6 +41,9 @@ int close(sqlite3_file* file) {
   return code;
 }
 int read(sqlite3_file* file, void* into, int size, sqlite3_int64 at) {
+  std::size_t& left = of(file).recorder->reads_left;
+  if (left == 0) return SQLITE_IOERR_READ;
+  --left;
   return real(file)->pMethods->xRead(real(file), into, size, at);
 }
 int write(sqlite3_file* file, const void* from, int size, sqlite3_int64 at) {
@@ -226,6 +231,9 @@ RecordingVfs::~RecordingVfs() {
   sqlite3_vfs_register(held->real, 1);
 }
 
+void RecordingVfs::fail_reads_after(std::size_t count) {
+  the_recorder().reads_left = count;
+}
 const std::vector<DiskOp>& RecordingVfs::ops() const {
   return the_recorder().ops;
 }

@@ -38,6 +38,8 @@ class RecordingVfs {
   ~RecordingVfs();
 
   const std::vector<DiskOp>& ops() const;
+  // The disk answers so many reads more, then none.
+  void fail_reads_after(std::size_t count);
 };
 
 }  // namespace weft::daemon::test

@@ -130,7 +130,7 @@ StoredState restarted(const std::map<std::string, Bytes>& disk, const std::strin
   }
   auto store = opened(folder.path + "/weft.db");
   set_aside = !store->notices().empty();
-  return store->load();
+  return store->load().value();
 }
 
 }  // namespace

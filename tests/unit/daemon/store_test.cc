@@ -10,6 +10,7 @@
 
 #include "router/daemon/identity.h"
 #include "router/daemon/log.h"
+#include "tests/unit/daemon/recording_vfs.h"
 
 using namespace weft;
 using namespace weft::daemon;
@@ -41,7 +42,7 @@ TEST_CASE("store: restart: what was committed is there again") {
   std::string path = dir.path + "/sub/weft.db";
   {
     auto store = opened(path);
-    CHECK_FALSE(store->load().name);
+    CHECK_FALSE(store->load()->name);
     REQUIRE(store->adopt_name(kName).has_value());
     REQUIRE(store
                 ->commit({ipam::effect::StoreRing{to_bytes(as_bytes("ring"))},
@@ -52,7 +53,7 @@ TEST_CASE("store: restart: what was committed is there again") {
     REQUIRE(store->commit({ipam::effect::StoreOwned{"c2", {}}}).has_value());
     REQUIRE(store->set_exposed({{*Cidr::parse("10.32.0.9/12"), true}}).has_value());
   }
-  auto state = opened(path)->load();
+  auto state = opened(path)->load().value();
   CHECK(state.name == kName);
   CHECK(as_text(*state.allocator.ring) == "ring");
   REQUIRE(state.allocator.owned.size() == 1);
@@ -77,7 +78,62 @@ TEST_CASE("store: damage: a file that is no database is put aside, not lost") {
   auto store = opened(path);
   CHECK(store->notices().size() == 1);
   CHECK(std::filesystem::exists(path + ".damaged"));
-  CHECK_FALSE(store->load().name);
+  CHECK_FALSE(store->load()->name);
+}
+
+TEST_CASE("store: damage: an address that is none has the file put aside, not half of it read") {
+  TempDir dir;
+  std::string path = dir.path + "/weft.db";
+  {
+    auto store = opened(path);
+    REQUIRE(store
+                ->commit({ipam::effect::StoreOwned{"c1", {true, {*Cidr::parse("10.32.0.1/12")}}},
+                          ipam::effect::StoreOwned{"c2", {true, {*Cidr::parse("10.32.0.2/12")}}}})
+                .has_value());
+  }
+  std::ifstream in(path, std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(in), {}};
+  const std::size_t at = bytes.find("10.32.0.2/12");
+  REQUIRE(at != std::string::npos);
+  bytes[at + 2] = 'x';
+  std::ofstream(path, std::ios::binary) << bytes;
+  auto store = opened(path);
+  CHECK(store->notices().size() == 1);
+  CHECK(std::filesystem::exists(path + ".damaged"));
+  CHECK(store->load()->allocator.owned.empty());
+}
+
+TEST_CASE("store: a disk that stops answering at any read is an error, and the file stays") {
+  TempDir dir;
+  test::RecordingVfs disk;
+  std::string path = dir.path + "/weft.db";
+  constexpr std::size_t kHolders = 300;  // some ten pages
+  {
+    auto store = opened(path);
+    REQUIRE(store->adopt_name(kName).has_value());
+    std::vector<peer::StoreOp> ops;
+    for (std::uint32_t i = 0; i < kHolders; ++i) {
+      const Cidr address = *Cidr::make({0x0a200001 + i}, 12);
+      ops.emplace_back(ipam::effect::StoreOwned{"c" + std::to_string(i), {true, {address}}});
+    }
+    REQUIRE(store->commit(ops).has_value());
+  }
+  std::size_t refused = 0;
+  for (bool read = false; !read; ++refused) {
+    REQUIRE(refused < 1000);
+    disk.fail_reads_after(refused);
+    auto store = Store::open(path);
+    if (auto* failure = std::get_if<Failure>(&store)) {
+      CHECK(failure->error.code == Errc::system);
+      continue;
+    }
+    const auto state = std::get<std::unique_ptr<Store>>(store)->load();
+    read = state.has_value();
+    if (read) CHECK(state->allocator.owned.size() == kHolders);
+    if (read) CHECK(state->name == kName);
+  }
+  CHECK(refused > 5);
+  CHECK_FALSE(std::filesystem::exists(path + ".damaged"));
 }
 
 TEST_CASE("store: name: another peer's state is put aside when the name changes") {
@@ -87,7 +143,7 @@ TEST_CASE("store: name: another peer's state is put aside when the name changes"
   REQUIRE(store->adopt_name(kName).has_value());
   REQUIRE(store->commit({ipam::effect::StoreRing{to_bytes(as_bytes("ring"))}}).has_value());
   REQUIRE(store->adopt_name(*PeerName::make(4)).has_value());
-  CHECK_FALSE(store->load().allocator.ring);
+  CHECK_FALSE(store->load()->allocator.ring);
   CHECK(std::filesystem::exists(path + ".of-00-00-00-00-00-02"));
 }
 
