@@ -43,6 +43,7 @@ func main() {
 	functions := template.FuncMap{
 		"quote":  func(value interface{}) string { return fmt.Sprintf("%q", fmt.Sprint(value)) },
 		"toYaml": toYaml,
+		"toJson": toYaml,
 		"join":   join,
 		"indent": func(width int, text string) string {
 			pad := strings.Repeat(" ", width)

@@ -98,7 +98,10 @@ class OneSource(unittest.TestCase):
     @unittest.skipUnless(GO, "needs Go, whose template engine Helm uses")
     def test_gos_own_template_engine_makes_the_same(self):
         for values in (tree(), with_value("env", {"B": "1", "A": "x y"}),
-                       with_value("encryption.enabled", False), with_value("mtu", 1400)):
+                       with_value("encryption.enabled", False), with_value("mtu", 1400),
+                       with_value("cni.antiSpoofing", "annotation"),
+                       with_value("cni.chain", [{"type": "tuning", "mtu": 1}]),
+                       with_value("apiServer.host", "api.example")):
             with tempfile.TemporaryDirectory() as folder:
                 with open(f"{folder}/dot.json", "w", encoding="utf-8") as file:
                     json.dump(dot(values), file)
@@ -222,12 +225,25 @@ class Rights(unittest.TestCase):
         self.assertEqual(mounted, {v["name"] for v in pod()["volumes"]})
 
     def test_roles_name_what_they_are_for(self):
-        for kind in ("ClusterRole", "Role"):
-            for rule in one(kind)["rules"]:
+        roles = {(part["kind"], part["metadata"]["name"]): part["rules"] for part in manifest()
+                 if part["kind"] in ("ClusterRole", "Role")}
+        self.assertEqual(set(roles), {("ClusterRole", "weave-net"), ("Role", "weave-net"),
+                                      ("ClusterRole", "weave-net-until-moved")})
+        for (kind, _), rules in roles.items():
+            for rule in rules:
                 self.assertNotIn("*", rule["apiGroups"] + rule["resources"] + rule["verbs"])
                 self.assertNotIn("delete", rule["verbs"])
-        for rule in one("ClusterRole")["rules"]:
-            self.assertNotIn("secrets", rule["resources"])
+                if kind == "ClusterRole":
+                    self.assertNotIn("secrets", rule["resources"])
+
+    def test_what_only_weaves_nodes_need_can_be_left_out(self):
+        extra = [part for part in manifest() if part["metadata"]["name"] == "weave-net-until-moved"]
+        self.assertEqual(extra[0]["rules"], [{"apiGroups": [""],
+                                              "resources": ["pods", "namespaces"],
+                                              "verbs": ["get", "list", "watch"]}])
+        self.assertEqual([part["kind"] for part in extra], ["ClusterRole", "ClusterRoleBinding"])
+        left = [part for part in manifest() if part not in extra]
+        self.assertEqual(chart(with_value("moveFromWeave", False)), left)
 
     def test_nobody_else_s_secret_can_be_read_and_none_be_made(self):
         rules = [r for r in one("Role")["rules"] if "secrets" in r["resources"]]

@@ -22,7 +22,11 @@ constexpr std::string_view kDaemonDefault = "127.0.0.1:6784";
 CniConfig cni_config(const AgentOptions& options) {
   const std::string at = options.daemon.text();
   return {options.cni_conf_dir,
-          {.hairpin = options.launch.hairpin, .daemon_address = at == kDaemonDefault ? "" : at}};
+          {.hairpin = options.launch.hairpin,
+           .anti_spoofing = options.launch.anti_spoofing != AntiSpoofing::off,
+           .opt_out_by_annotation = options.launch.anti_spoofing == AntiSpoofing::by_annotation,
+           .chain = options.launch.cni_chain,
+           .daemon_address = at == kDaemonDefault ? "" : at}};
 }
 
 }  // namespace

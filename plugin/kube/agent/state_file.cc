@@ -25,6 +25,16 @@ constexpr const char* kWeaves = kStates[3];
 StateFile::StateFile(std::string db_prefix)
     : db_prefix_(std::move(db_prefix)), path_(db_prefix_ + "weft-kube.json") {}
 
+// Weave writes its database while it runs; ours is written when we have taken its node over. After
+// a way back, what Weave's controller enforces must not be lost in silence at the next move.
+bool StateFile::weave_ran_since() const {
+  std::error_code failed;
+  const auto weaves = fs::last_write_time(db_prefix_ + kWeaves, failed);
+  if (failed) return false;
+  const auto ours = fs::last_write_time(path_, failed);
+  return failed || weaves > ours;
+}
+
 bool StateFile::listed_by_weave() const {
   std::error_code failed;
   if (fs::exists(db_prefix_ + kOurs, failed)) return false;
@@ -38,7 +48,7 @@ AgentState StateFile::load() const {
   if (!text) return {.listed_by_weave = listed};
   auto json = parse_object(*text, kSizeMax);
   if (!json) return {.listed_by_weave = listed};
-  AgentState state{.served = flag_of(*json, "served"),
+  AgentState state{.served = flag_of(*json, "served") && !weave_ran_since(),
                    .ring = flag_of(*json, "ring"),
                    .listed_in = text_of(*json, "listedIn"),
                    .from_weave = flag_of(*json, "fromWeave"),

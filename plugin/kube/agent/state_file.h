@@ -10,7 +10,7 @@
 namespace weft::kube {
 
 struct AgentState {
-  bool served = false;      // this node's pods were served by us
+  bool served = false;      // this node's pods were served by us, and not by Weave since
   bool ring = false;        // weaver's state has an address ring in it
   std::string listed_in;    // UID of the ConfigMap in whose list of peers we stand; empty: none
   bool from_weave = false;  // the mesh was Weave's before
@@ -32,6 +32,7 @@ class StateFile {
   const std::string& path() const { return path_; }
 
  private:
+  bool weave_ran_since() const;
   bool listed_by_weave() const;
 
   std::string db_prefix_;

@@ -6,11 +6,14 @@
 
 #include "base/text.h"
 #include "plugin/kube/core/argument_list.h"
+#include "plugin/kube/core/json_text.h"
 #include "plugin/kube/core/takeover.h"
 
 namespace weft::kube {
 
 namespace {
+
+constexpr std::size_t kChainMax = 64 * 1024;
 
 struct Replaced {
   std::string_view name;
@@ -41,7 +44,7 @@ constexpr std::array kReplaced{
 };
 
 // Those that are read, here or by the agent itself.
-constexpr std::array<std::string_view, 24> kRead{"CONN_LIMIT",
+constexpr std::array<std::string_view, 26> kRead{"CONN_LIMIT",
                                                  "EXPECT_NPC",
                                                  "HAIRPIN_MODE",
                                                  "IPALLOC_INIT",
@@ -63,6 +66,8 @@ constexpr std::array<std::string_view, 24> kRead{"CONN_LIMIT",
                                                  "WEAVE_PORT",
                                                  "WEAVE_CNI_PLUGIN_DIR",
                                                  kAllowUnenforced,
+                                                 "WEFT_CNI_ANTI_SPOOFING",
+                                                 "WEFT_CNI_CHAIN",
                                                  "WEFT_PASSWORD_SECRET",
                                                  "WEFT_KUBE_STATUS_ADDR"};
 
@@ -71,6 +76,15 @@ bool of_a_service(std::string_view name) {
   return name.ends_with("_SERVICE_HOST") || name.ends_with("_PORT") ||
          name.find("_SERVICE_PORT") != std::string_view::npos ||
          name.find("_PORT_") != std::string_view::npos;
+}
+
+// A list of objects that each name a plugin.
+bool is_chain(const std::string& text) {
+  const auto held = parse_object(R"({"plugins":)" + text + "}", kChainMax);
+  const Json* plugins = held ? member(*held, "plugins") : nullptr;
+  return plugins != nullptr && held->size() == 1 && plugins->is_array() &&
+         std::all_of(plugins->begin(), plugins->end(),
+                     [](const Json& plugin) { return !text_of(plugin, "type").empty(); });
 }
 
 class LaunchReader {
@@ -143,6 +157,7 @@ class LaunchReader {
     if (hairpin != "true" && hairpin != "false") {
       refuse("HAIRPIN_MODE", hairpin, "neither true nor false", "leave it out for true");
     }
+    read_cni();
     const std::string npc = text("EXPECT_NPC", "0");
     if (npc != "0") {
       out_.warnings.push_back("EXPECT_NPC=" + npc +
@@ -159,6 +174,25 @@ class LaunchReader {
     }
     if (!text("WEAVE_DEBUG").empty() && !line_.has("--log-level")) {
       line_.set("--log-level", "debug");
+    }
+  }
+
+  void read_cni() {
+    const std::string guard = text("WEFT_CNI_ANTI_SPOOFING", "true");
+    const std::map<std::string_view, AntiSpoofing> known{
+        {"true", AntiSpoofing::on},
+        {"false", AntiSpoofing::off},
+        {"annotation", AntiSpoofing::by_annotation}};
+    if (const auto at = known.find(guard); at != known.end()) {
+      out_.anti_spoofing = at->second;
+    } else {
+      refuse("WEFT_CNI_ANTI_SPOOFING", guard, "none of true, false, annotation",
+             "leave it out for true");
+    }
+    out_.cni_chain = text("WEFT_CNI_CHAIN");
+    if (!out_.cni_chain.empty() && !is_chain(out_.cni_chain)) {
+      refuse("WEFT_CNI_CHAIN", out_.cni_chain, "not a JSON list of CNI plugins",
+             R"(write it as [{"type": "bandwidth", "capabilities": {"bandwidth": true}}])");
     }
   }
 

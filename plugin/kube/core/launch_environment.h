@@ -15,6 +15,9 @@
 
 namespace weft::kube {
 
+// WEFT_CNI_ANTI_SPOOFING: whether pods are held to their own MAC and addresses.
+enum class AntiSpoofing : std::uint8_t { on, off, by_annotation };
+
 struct LaunchSettings {
   // weaver's command line but for --ipalloc-init and the peers, which are decided later. Contains
   // no secret: weaver reads WEAVE_PASSWORD from its own environment.
@@ -29,9 +32,11 @@ struct LaunchSettings {
   std::string cni_bin_dir;               // WEAVE_CNI_PLUGIN_DIR; empty: /opt/cni/bin of host_root
   std::string expose_ip;                 // WEAVE_EXPOSE_IP; empty: any free address
   bool hairpin = true;                   // HAIRPIN_MODE, for the CNI configuration
-  bool init_container = false;           // INIT_CONTAINER: plugins were installed already
-  bool has_password = false;             // WEAVE_PASSWORD
-  bool allow_unenforced = false;         // WEFT_ALLOW_UNENFORCED_POLICIES
+  AntiSpoofing anti_spoofing = AntiSpoofing::on;
+  std::string cni_chain;          // WEFT_CNI_CHAIN: plugins after ours, a JSON list; empty: none
+  bool init_container = false;    // INIT_CONTAINER: plugins were installed already
+  bool has_password = false;      // WEAVE_PASSWORD
+  bool allow_unenforced = false;  // WEFT_ALLOW_UNENFORCED_POLICIES
   std::vector<std::string> warnings;
 };
 

@@ -14,6 +14,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;  // people read the file
 
+// With this capability runtimes hand pods' annotations on.
+constexpr const char* kAnnotations = "io.kubernetes.cri.pod-annotations";
 constexpr mode_t kFileMode = 0644;
 constexpr mode_t kFolderMode = 0755;
 
@@ -25,11 +27,15 @@ bool read_by_runtimes(const std::string& name) {
 
 std::string cni_config_text(const CniConfigOptions& options) {
   Json net = {{"type", "weave-net"}, {"hairpinMode", options.hairpin}};
+  if (!options.anti_spoofing) net["antiSpoofing"] = false;
+  if (options.opt_out_by_annotation) net["capabilities"] = {{kAnnotations, true}};
   if (!options.daemon_address.empty()) net["weaveHttpAddr"] = options.daemon_address;
   const Json portmap = {
       {"type", "portmap"}, {"capabilities", {{"portMappings", true}}}, {"snat", true}};
-  const Json list = {
-      {"cniVersion", "1.0.0"}, {"name", "weave"}, {"plugins", Json::array({net, portmap})}};
+  Json plugins = Json::array({net, portmap});
+  const Json chain = Json::parse(options.chain, nullptr, /*allow_exceptions=*/false);
+  if (chain.is_array()) plugins.insert(plugins.end(), chain.begin(), chain.end());
+  const Json list = {{"cniVersion", "1.0.0"}, {"name", "weave"}, {"plugins", plugins}};
   return list.dump(2) + "\n";
 }
 

@@ -16,6 +16,9 @@ inline constexpr std::size_t kCniFileMax = 1024 * 1024;
 
 struct CniConfigOptions {
   bool hairpin = true;
+  bool anti_spoofing = true;
+  bool opt_out_by_annotation = false;  // pods may be let off by weave.works/anti-spoofing: "false"
+  std::string chain;                   // a JSON list of the plugins that come last; empty: none
   std::string daemon_address;  // of the HTTP API, if it is not where the plugin looks by itself
 };
 // The text of the file. Version 1.0.0 is what containerd 1.6 and podman 4.3 still read.

@@ -51,11 +51,21 @@ OPTIONS = [
            "its source address."),
     Option("hairpin", True, SWITCH,
            "HAIRPIN_MODE: a pod reaches itself through its own Service."),
+    Option("cni.antiSpoofing", "true", {"enum": ["true", "false", "annotation"]},
+           "WEFT_CNI_ANTI_SPOOFING: hold pods to their own MAC and addresses; false: none; "
+           "annotation: a pod's annotation `weave.works/anti-spoofing: \"false\"` lets it off, so "
+           "everybody who may create pods may."),
+    Option("cni.chain", [], LIST,
+           "WEFT_CNI_CHAIN: CNI plugins that come after weave-net and portmap, such as "
+           "`{type: bandwidth, capabilities: {bandwidth: true}}`. Nodes must have their programs."),
+    Option("moveFromWeave", True, SWITCH,
+           "Let the nodes' service account read pods and namespaces, which Weave's network policy "
+           "controller must on nodes whose turn has not come. False: no node runs Weave."),
     Option("allowUnenforcedPolicies", False, SWITCH,
            "WEFT_ALLOW_UNENFORCED_POLICIES: run although NetworkPolicy objects exist, which "
            "nothing enforces."),
     Option("peers", [], {"type": "array", "items": TEXT},
-           "KUBE_PEERS: addresses of peers, in place of the cluster's nodes."),
+           "KUBE_PEERS: addresses of peers beside the cluster's nodes."),
     Option("env", {}, {"type": "object", "additionalProperties": TEXT},
            "Further variables of weave-kube by name, such as `EXTRA_ARGS: --log-level=debug`."),
     Option("apiServer.host", "", TEXT,
@@ -74,8 +84,6 @@ OPTIONS = [
            "weave-kube-metrics, by which Prometheus finds all nodes."),
     Option("paths.cniBin", "/opt/cni/bin", FOLDER, "Where the node's runtime looks for plugins."),
     Option("paths.cniConfig", "/etc/cni/net.d", FOLDER, "Where it looks for their configuration."),
-    Option("paths.state", "/var/lib/weave", FOLDER,
-           "Where the node keeps ring, addresses and name; Weave's database is found there."),
     Option("paths.netns", "/run/netns", FOLDER,
            "Where the node's runtime mounts network namespaces; /run/docker/netns with Docker."),
     Option("maxUnavailable", 1, {"type": ["integer", "string"]},

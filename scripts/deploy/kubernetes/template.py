@@ -51,6 +51,8 @@ def _indent(width, text):
 FUNCTIONS = {
     "quote": lambda value: json.dumps(_text(value), ensure_ascii=False),
     "toYaml": to_yaml,
+    # Go sorts the keys and leaves no blanks.
+    "toJson": lambda value: json.dumps(value, sort_keys=True, separators=(",", ":")),
     "indent": _indent,
     "default": lambda otherwise, value: value or otherwise,
     "join": lambda between, values: between.join(_text(value) for value in values),
@@ -58,6 +60,7 @@ FUNCTIONS = {
     "and": lambda *values: next((value for value in values if not value), values[-1]),
     "or": lambda *values: next((value for value in values if value), values[-1]),
     "eq": lambda one, other: one == other,
+    "ne": lambda one, other: one != other,
 }
 
 

@@ -68,6 +68,21 @@ TEST_CASE("cni configuration: what runtimes read") {
   CHECK(json["plugins"][1]["capabilities"]["portMappings"] == true);
 }
 
+TEST_CASE("cni configuration: spoofing and further plugins as asked for") {
+  const auto plugins = [](const CniConfigOptions& options) {
+    return nlohmann::json::parse(cni_config_text(options))["plugins"];
+  };
+  CHECK_FALSE(plugins({})[0].contains("antiSpoofing"));
+  CHECK_FALSE(plugins({})[0].contains("capabilities"));
+  CHECK(plugins({.anti_spoofing = false})[0]["antiSpoofing"] == false);
+  CHECK(plugins({.opt_out_by_annotation =
+                     true})[0]["capabilities"]["io.kubernetes.cri.pod-annotations"] == true);
+  const auto chained = plugins({.chain = R"([{"type":"bandwidth"},{"type":"tuning"}])"});
+  REQUIRE(chained.size() == 4);
+  CHECK(chained[1]["type"] == "portmap");
+  CHECK(chained[3]["type"] == "tuning");
+}
+
 TEST_CASE("cni configuration: written once, mended when changed or gone, Weave's old one goes") {
   const Folder folder;
   CniConfig config(folder.path + "/net.d", {});
@@ -148,6 +163,23 @@ TEST_CASE("agent state: kept, and not believed without weaver's") {
   CHECK(file.load().served);
   folder.write("weave-netweft-kube.json", "{");
   CHECK(file.load() == AgentState{});
+}
+
+TEST_CASE("agent state: a node that Weave has served since is not ours already") {
+  const Folder folder;
+  const StateFile file(folder.path + "/weave-net");
+  folder.write("weave-netweft.db", "ring");
+  folder.write("weave-netdata.db", "Weave's");
+  CHECK(file.store({.served = true, .ring = true}));
+  const auto taken_over = fs::last_write_time(file.path());
+  const auto path = folder.path + "/weave-netdata.db";
+  fs::last_write_time(path, taken_over - std::chrono::hours(1));
+  CHECK(file.load().served);
+  fs::last_write_time(path, taken_over + std::chrono::seconds(1));
+  CHECK_FALSE(file.load().served);
+  CHECK(file.load().ring);
+  fs::remove(path);
+  CHECK(file.load().served);
 }
 
 TEST_CASE("agent state: what Weave noted counts until weaver has state of its own") {

@@ -89,6 +89,11 @@ TEST_CASE("launch: variables: each that becomes a flag of weaver's") {
 
 TEST_CASE("launch: variables: each that becomes a setting of the agent's") {
   CHECK(!good({{"HAIRPIN_MODE", "false"}}).hairpin);
+  CHECK(good({}).anti_spoofing == AntiSpoofing::on);
+  CHECK(good({{"WEFT_CNI_ANTI_SPOOFING", "false"}}).anti_spoofing == AntiSpoofing::off);
+  CHECK(good({{"WEFT_CNI_ANTI_SPOOFING", "annotation"}}).anti_spoofing ==
+        AntiSpoofing::by_annotation);
+  CHECK(good({{"WEFT_CNI_CHAIN", R"([{"type":"tuning"}])"}}).cni_chain == R"([{"type":"tuning"}])");
   CHECK(good({{"HOST_ROOT", "/h"}}).host_root == "/h");
   CHECK(good({{"WEAVE_CNI_PLUGIN_DIR", "/h/bin"}}).cni_bin_dir == "/h/bin");
   CHECK(good({{"INIT_CONTAINER", "true"}}).init_container);
@@ -141,11 +146,14 @@ TEST_CASE("launch: faults: each names the variable, its value and what to write"
   struct Case {
     const char *variable, *value;
   };
-  for (const Case& c : {Case{"CONN_LIMIT", "many"}, Case{"WEAVE_MTU", "-1"},
-                        Case{"WEAVE_PORT", "6783/tcp"}, Case{"HAIRPIN_MODE", "yes"},
-                        Case{"IPALLOC_RANGE", "10.32.0.1/12"}, Case{"IPALLOC_INIT", "seed="},
-                        Case{"IPALLOC_INIT", "paxos"}, Case{"WEAVE_EXPOSE_IP", "10.32.0.1"},
-                        Case{"WEFT_ALLOW_UNENFORCED_POLICIES", "yes"}, Case{"HOSTNAME", ""}}) {
+  for (const Case& c :
+       {Case{"CONN_LIMIT", "many"}, Case{"WEAVE_MTU", "-1"}, Case{"WEAVE_PORT", "6783/tcp"},
+        Case{"HAIRPIN_MODE", "yes"}, Case{"WEFT_CNI_ANTI_SPOOFING", "no"},
+        Case{"WEFT_CNI_CHAIN", "bandwidth"}, Case{"WEFT_CNI_CHAIN", "[{}]"},
+        Case{"WEFT_CNI_CHAIN", "{}"}, Case{"WEFT_CNI_CHAIN", "[],\"x\":[]"},
+        Case{"IPALLOC_RANGE", "10.32.0.1/12"}, Case{"IPALLOC_INIT", "seed="},
+        Case{"IPALLOC_INIT", "paxos"}, Case{"WEAVE_EXPOSE_IP", "10.32.0.1"},
+        Case{"WEFT_ALLOW_UNENFORCED_POLICIES", "yes"}, Case{"HOSTNAME", ""}}) {
     CAPTURE(c.variable);
     const std::string text = failure({{c.variable, c.value}});
     CHECK(text.find(std::string(c.variable) + "='" + c.value + "'") == 0);
