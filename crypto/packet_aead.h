@@ -61,9 +61,15 @@ struct AeadChoice {
 };
 
 // The ciphers of this machine, each with its best provider, fastest first. Every entry has passed
-// its known-answer test and agrees with the other provider; that takes microseconds. Never empty:
-// libsodium's ChaCha20-Poly1305 runs everywhere.
+// its known-answer test and agrees with the other provider, if this machine can run both; a cipher
+// whose providers disagree is left out. That takes microseconds. Never empty: libsodium's
+// ChaCha20-Poly1305 runs everywhere.
 std::vector<AeadChoice> usable_aeads();
+
+// Whether two providers of one cipher, with the same key, seal texts of many lengths to the same
+// bytes, and open one another's. The published answers are shorter than a packet: longer ones take
+// other ways through a vectorised implementation.
+bool providers_agree(const PacketAead& one, const PacketAead& other);
 
 // Known answers (NIST for GCM, RFC 8439 for ChaCha20-Poly1305) for one pair. False: do not use it.
 bool aead_self_test(AeadChoice choice);

@@ -61,11 +61,13 @@ void open(benchmark::State& state, crypto::AeadChoice choice) {
   const auto aead = crypto::make_packet_aead(choice.cipher, choice.provider, key);
   if (!aead) return state.SkipWithError("not on this machine");
   const auto size = static_cast<std::size_t>(state.range(0));
-  Bytes box(size + crypto::kAeadTagSize), header(16);
+  Bytes sealed(size + crypto::kAeadTagSize), header(16);
   const crypto::AeadNonce nonce{};
+  aead->seal(nonce, header, sealed);
+  Bytes box;
   for (auto _ : state) {
-    // Forged after the first round; the cipher and the comparison cost the same.
-    benchmark::DoNotOptimize(aead->open(nonce, header, box));
+    box = sealed;  // opened in place; a copy of 1,400 bytes takes some 20 ns
+    if (!aead->open(nonce, header, box)) return state.SkipWithError("it does not open");
   }
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * size));
 }

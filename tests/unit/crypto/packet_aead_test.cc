@@ -19,7 +19,45 @@ Secret<32> random_key(Rng& rng) {
   return key;
 }
 
+// Right but for texts of some length, or in what it opens.
+class Faulty final : public PacketAead {
+ public:
+  Faulty(const PacketAead& right, std::size_t bad_size, bool in_opening)
+      : right_(right), bad_size_(bad_size), in_opening_(in_opening) {}
+
+  using PacketAead::seal;
+  void seal(const AeadNonce& nonce, ByteView aad, ByteView text, ByteSpan box) const override {
+    right_.seal(nonce, aad, text, box);
+    if (!in_opening_ && text.size() == bad_size_) box[bad_size_ / 2] ^= Byte{1};
+  }
+  bool open(const AeadNonce& nonce, ByteView aad, ByteSpan box) const override {
+    const bool good = right_.open(nonce, aad, box);
+    if (in_opening_ && box.size() == bad_size_ + kAeadTagSize) box[bad_size_ / 2] ^= Byte{1};
+    return good;
+  }
+
+ private:
+  const PacketAead& right_;
+  std::size_t bad_size_;
+  bool in_opening_;
+};
+
 }  // namespace
+
+TEST_CASE(
+    "packet aead: start: providers that differ on one length, or in what they open, do not agree") {
+  SeededRng rng(5);
+  const auto right =
+      make_packet_aead(Cipher::chacha20_poly1305, AeadProvider::sodium, random_key(rng));
+  CHECK(providers_agree(*right, *right));
+  for (const std::size_t size : {1UL, 1400UL, 4096UL}) {
+    for (const bool in_opening : {false, true}) {
+      const Faulty faulty(*right, size, in_opening);
+      CHECK_FALSE(providers_agree(*right, faulty));
+      CHECK_FALSE(providers_agree(faulty, *right));
+    }
+  }
+}
 
 TEST_CASE("packet aead: start: something is usable, each cipher once, and it passes its test") {
   auto usable = usable_aeads();
