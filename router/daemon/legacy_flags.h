@@ -16,8 +16,8 @@ struct LegacyFlag {
 
 inline constexpr std::array kLegacyFlags{
     LegacyFlag{"--datapath", true, "no Open vSwitch is used: the bridge is captured directly"},
-    LegacyFlag{"--no-fastdp", false, "fastdp is not there yet: every link uses sleeve"},
-    LegacyFlag{"--no-bridged-fastdp", false, "fastdp is not there yet: every link uses sleeve"},
+    LegacyFlag{"--no-fastdp", false, "fastdp is not there: links use swift, or sleeve"},
+    LegacyFlag{"--no-bridged-fastdp", false, "fastdp is not there: links use swift, or sleeve"},
     LegacyFlag{"--docker-api", true, "no container engine is asked: CNI releases addresses"},
     LegacyFlag{"--docker-bridge", true, "no rule concerns Docker's bridge"},
     LegacyFlag{"--expect-npc", false, "NetworkPolicy is NOT enforced: there is no weave-npc yet"},
@@ -30,7 +30,7 @@ inline constexpr std::array kLegacyFlags{
     LegacyFlag{"--resolv-conf", true, "weaveDNS is not there yet"},
     LegacyFlag{"--proc-path", true, "run weaver in the host's PID namespace"},
     LegacyFlag{"--host-root", true, "the peer name is stored under --db-prefix, not derived"},
-    LegacyFlag{"--awsvpc", false, "VPC routing was dropped: links use sleeve"},
+    LegacyFlag{"--awsvpc", false, "VPC routing was dropped: links use swift, or sleeve"},
     LegacyFlag{"--peer-discovery-url", true, "the cloud service is gone: name peers as arguments"},
     LegacyFlag{"--token", true, "the cloud service is gone: name peers as arguments"},
     LegacyFlag{"--advertise-address", true, "the cloud service is gone: name peers as arguments"},

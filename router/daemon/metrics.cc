@@ -124,8 +124,10 @@ void add_data_plane(const Snapshot& snapshot, Families& out) {
                           {"capture_interface", snapshot.capture.packets_if_dropped}});
   out.counter("weft_capture_packets_total", "Packets the capture saw on the bridge.",
               snapshot.capture.packets_received);
-  out.counter("weft_swift_paths_lost_total",
-              "How often frames had to leave swift because its path failed.", c.swift_paths_lost);
+  out.family("weft_swift_paths_lost_total",
+             "How often frames had to leave swift because its path or its keys failed.",
+             MetricType::Counter);
+  out.counters("reason", {{"unanswered", c.swift_lost_unanswered}, {"keys", c.swift_lost_keys}});
   out.gauge("weft_mac_cache_entries", "MAC addresses learnt.",
             static_cast<double>(snapshot.macs.size()));
 }

@@ -48,7 +48,7 @@ struct Options {
   int capture_buffer_mb = 8;  // of libpcap's ring, or of all workers' queues to the control thread
   CaptureKind capture = CaptureKind::automatic;
   int workers = 0;                                       // 0: by the number of cores
-  std::vector<std::string> overlays{"swift", "sleeve"};  // most preferred first
+  std::vector<std::string> overlays{"swift", "sleeve"};  // which, not in what order
   std::chrono::seconds rekey_interval{120};
   std::vector<crypto::Cipher> ciphers;  // of swift; empty: all that this machine has
   bool print_peer_name = false;

@@ -67,9 +67,10 @@ void SwiftDriver::on_too_big(const swift::TooBig& report) {
 void SwiftDriver::on_trains_refused(const swift::TrainsRefused& report) {
   if (std::exchange(told_refused_, true)) return;
   log(LogLevel::warning, "swift",
-      std::string("datagrams are sent singly from now on, which costs throughput: the kernel does "
-                  "not take trains of them (UDP_SEGMENT: ") +
-          std::strerror(report.sys_errno) + ")");
+      "datagrams to " + report.refusal.to.text() +
+          " are sent singly, which costs throughput: the kernel does not take trains of them "
+          "(UDP_SEGMENT: " +
+          std::strerror(report.refusal.sys_errno) + "); it is asked again each minute");
 }
 
 void SwiftDriver::on_tap_lost(const swift::TapLost& report) {

@@ -124,8 +124,9 @@ struct Counters {
   std::uint64_t dropped_no_route = 0, dropped_unknown_sender = 0, dropped_forged = 0,
                 dropped_replayed = 0, dropped_malformed = 0, dropped_too_big = 0,
                 dropped_no_address = 0, dropped_mac_conflict = 0, dropped_looped = 0;
-  // How often frames had to leave swift because its path failed.
-  std::uint64_t swift_paths_lost = 0;
+  // How often frames had to leave swift: its datagrams were no longer answered, or keys were not
+  // agreed on or renewed.
+  std::uint64_t swift_lost_unanswered = 0, swift_lost_keys = 0;
 };
 
 struct LinkOverlayStatus {  // for `status connections` and the report

@@ -81,7 +81,8 @@ void Dataplane::Core::switch_swift(Link& link, Output& out) {
     if (link.overlays.on_established(link.swift_index)) out.established.push_back(link.id);
     return;
   }
-  if (was_up) ++counters_.swift_paths_lost;
+  const bool unanswered = link.swift->status().fault == swift::TunnelFault::path;
+  if (was_up) ++(unanswered ? counters_.swift_lost_unanswered : counters_.swift_lost_keys);
   const auto best = link.overlays.best();
   if (!best) return fail(link, link.swift->status().trouble, out);
   if (!was_up) return;

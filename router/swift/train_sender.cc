@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include <netinet/in.h>
 #include <netinet/udp.h>
@@ -42,11 +43,44 @@ bool wait_for_room(int fd) {
   return ::poll(&wanted, 1, kBufferWait) == 1;
 }
 
+// Where a call sends to and from, and in datagrams of what size.
+struct Envelope {
+  Envelope(const Train& train, std::uint16_t segment_size) {
+    to.sin_family = AF_INET;
+    to.sin_port = htons(train.to.port);
+    to.sin_addr.s_addr = htonl(train.to.ip.value);
+    if (train.local != Ipv4Addr{}) {
+      in_pktinfo source{};
+      source.ipi_spec_dst.s_addr = htonl(train.local.value);
+      control.add(IPPROTO_IP, IP_PKTINFO, source);
+    }
+    if (segment_size != 0) control.add(SOL_UDP, UDP_SEGMENT, segment_size);
+  }
+
+  msghdr around(iovec& part) {
+    msghdr message{};
+    message.msg_name = &to;
+    message.msg_namelen = sizeof to;
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    if (control.used != 0) message.msg_control = control.bytes.data();
+    message.msg_controllen = control.used;
+    return message;
+  }
+
+  sockaddr_in to{};
+  Control control;
+};
+
+iovec part_of(ByteView bytes) {
+  return {.iov_base = const_cast<std::byte*>(bytes.data()), .iov_len = bytes.size()};
+}
+
 }  // namespace
 
-Sent TrainSender::send(const Train& train) {
+Sent TrainSender::send(TimePoint now, const Train& train) {
   const int fd = train.one_source_port ? sockets_.common.value() : sockets_.own.value();
-  if (train.segments > 1 && refusal_) return send_singly(fd, train);
+  if (train.segments > 1 && refuses(now, train.to.ip)) return send_singly(fd, train);
   const int failed = send_whole(fd, train);
   if (failed == 0) return Sent::done;
   const bool refused = failed == EIO || failed == EINVAL || failed == EOPNOTSUPP;
@@ -54,35 +88,30 @@ Sent TrainSender::send(const Train& train) {
   // EINVAL is also said of datagrams that are too long for the link: then they fail singly too, and
   // trains were not at fault.
   const Sent singly = send_singly(fd, train);
-  if (singly == Sent::done) refusal_ = failed;
+  if (singly == Sent::done) note_refusal(now, train.to.ip, failed);
   return singly;
 }
 
-int TrainSender::send_whole(int fd, const Train& train) {
-  const std::uint16_t segment_size = train.segments > 1 ? train.segment_size : 0;
-  return send_call(fd, train, train.bytes, segment_size);
+bool TrainSender::refuses(TimePoint now, Ipv4Addr to) const {
+  if (!first_refusal_) return false;
+  return std::ranges::any_of(refusing_,
+                             [&](const Refusing& r) { return r.to == to && now < r.until; });
 }
 
-int TrainSender::send_call(int fd, const Train& train, ByteView bytes, std::uint16_t segment_size) {
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(train.to.port);
-  to.sin_addr.s_addr = htonl(train.to.ip.value);
-  iovec part{.iov_base = const_cast<std::byte*>(bytes.data()), .iov_len = bytes.size()};
-  msghdr message{};
-  message.msg_name = &to;
-  message.msg_namelen = sizeof to;
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  Control control;
-  if (train.local != Ipv4Addr{}) {
-    in_pktinfo source{};
-    source.ipi_spec_dst.s_addr = htonl(train.local.value);
-    control.add(IPPROTO_IP, IP_PKTINFO, source);
+void TrainSender::note_refusal(TimePoint now, Ipv4Addr to, int sys_errno) {
+  if (!first_refusal_) first_refusal_ = TrainRefusal{.to = to, .sys_errno = sys_errno};
+  auto place = std::ranges::find(refusing_, to, &Refusing::to);
+  if (place == refusing_.end()) {
+    place = refusing_.begin() + static_cast<std::ptrdiff_t>(next_refusing_);
+    next_refusing_ = (next_refusing_ + 1) % refusing_.size();
   }
-  if (segment_size != 0) control.add(SOL_UDP, UDP_SEGMENT, segment_size);
-  if (control.used != 0) message.msg_control = control.bytes.data();
-  message.msg_controllen = control.used;
+  *place = {.to = to, .until = now + kTryAgain};
+}
+
+int TrainSender::send_whole(int fd, const Train& train) {
+  Envelope envelope(train, train.segments > 1 ? train.segment_size : 0);
+  iovec part = part_of(train.bytes);
+  const msghdr message = envelope.around(part);
   ++counters_.calls;
   for (int attempt = 0;; ++attempt) {
     if (::sendmsg(fd, &message, MSG_DONTWAIT) >= 0) return 0;
@@ -94,11 +123,28 @@ int TrainSender::send_call(int fd, const Train& train, ByteView bytes, std::uint
 }
 
 Sent TrainSender::send_singly(int fd, const Train& train) {
-  Sent worst = Sent::done;
-  for (std::size_t at = 0; at < train.bytes.size(); at += train.segment_size) {
+  Envelope envelope(train, 0);
+  std::array<iovec, Train::kSegmentsMax> parts;
+  std::array<mmsghdr, Train::kSegmentsMax> messages;
+  unsigned count = 0;
+  for (std::size_t at = 0; at < train.bytes.size() && count < parts.size(); ++count) {
     const std::size_t size = std::min<std::size_t>(train.segment_size, train.bytes.size() - at);
-    const int failed = send_call(fd, train, train.bytes.subspan(at, size), 0);
-    if (failed != 0) worst = count_failure(failed, 1);
+    parts[count] = part_of(train.bytes.subspan(at, size));
+    messages[count] = {.msg_hdr = envelope.around(parts[count]), .msg_len = 0};
+    at += size;
+  }
+  Sent worst = Sent::done;
+  bool waited = false;
+  for (unsigned sent = 0; sent < count;) {
+    ++counters_.calls;
+    const int n = ::sendmmsg(fd, &messages[sent], count - sent, MSG_DONTWAIT);
+    if (n > 0) sent += static_cast<unsigned>(n);
+    if (n > 0 || errno == EINTR) continue;
+    const int failed = errno;  // of the first that is left
+    const bool full = failed == EAGAIN || failed == ENOBUFS;
+    if (full && !std::exchange(waited, true) && wait_for_room(fd)) continue;
+    worst = count_failure(failed, 1);
+    ++sent;
   }
   return worst;
 }

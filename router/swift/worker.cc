@@ -149,7 +149,7 @@ bool Worker::read_datagrams() {
 void Worker::end_batch() {
   forwarder_.flush(now_, out_);
   for (const Train& train : out_.trains) {
-    if (sender_.send(train) == Sent::too_big) note_too_big(train);
+    if (sender_.send(now_, train) == Sent::too_big) note_too_big(train);
   }
   for (const Injection& injection : out_.injections)
     tap_.write(injection, out_);
@@ -170,7 +170,7 @@ void Worker::note_too_big(const Train& train) {
 
 void Worker::note_refusals() {
   if (sender_.refusal() && !std::exchange(told_refused_, true)) {
-    link_.report(TrainsRefused{.sys_errno = *sender_.refusal()});
+    link_.report(TrainsRefused{*sender_.refusal()});
     link_.announce();
   }
   if (tap_.lost() && !std::exchange(told_lost_, true)) {

@@ -39,7 +39,7 @@ struct TooBig {
 };
 // The kernel refused what the worker wants, with this errno; it goes on as well as it can.
 struct TrainsRefused {
-  int sys_errno = 0;
+  TrainRefusal refusal;
 };
 struct TapLost {
   int sys_errno = 0;

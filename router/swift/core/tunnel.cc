@@ -119,7 +119,9 @@ TunnelStatus Tunnel::status() const {
                       .round_trip = path_.round_trip()};
   if (up()) return status;
   status.retry = path_.retry();
-  status.trouble = keys_.ready() && !dead_ ? path_.trouble() : keys_.trouble();
+  const bool has_keys = keys_.ready() && !dead_;
+  status.fault = has_keys ? TunnelFault::path : TunnelFault::keys;
+  status.trouble = has_keys ? path_.trouble() : keys_.trouble();
   if (status.trouble.empty()) status.trouble = "waiting for the peer's keys over TCP";
   return status;
 }

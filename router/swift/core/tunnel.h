@@ -34,6 +34,9 @@ struct TunnelConfig {
   Duration rekey_interval = std::chrono::seconds(120);
 };
 
+// What keeps a tunnel from carrying frames: datagrams are not answered, or there are no keys to use.
+enum class TunnelFault : std::uint8_t { none, path, keys };
+
 struct TunnelStatus {
   bool encrypted = false;
   std::optional<crypto::AeadChoice> aead;  // of the keys in use
@@ -43,6 +46,7 @@ struct TunnelStatus {
   bool one_source_port = false;
   Endpoint remote;  // port 0: not known yet
   std::optional<Duration> round_trip;
+  TunnelFault fault = TunnelFault::none;
   std::string trouble;             // why it carries nothing; empty if it could
   std::optional<TimePoint> retry;  // when a path that is down is tried again
 };

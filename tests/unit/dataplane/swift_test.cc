@@ -124,7 +124,7 @@ TEST_CASE("dataplane: swift: a path that swift loses goes on by sleeve, and swif
   CHECK(status.swift->trouble.find("no answer over UDP") != std::string::npos);
   CHECK(status.swift->retry.has_value());
   CHECK(line.world.host(0).failed.empty());
-  CHECK(line.world.host(0).plane.counters().swift_paths_lost == 1);
+  CHECK(line.world.host(0).plane.counters().swift_lost_unanswered == 1);
   CHECK(line.say(0, mac(2)) == Line::Hosts{1});
   CHECK(line.say(1, mac(1)) == Line::Hosts{0});
   CHECK(line.say(0, kBroadcast) == Line::Hosts{1});

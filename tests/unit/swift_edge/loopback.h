@@ -17,10 +17,11 @@ namespace weft::test {
 // What the control thread has: one UDP socket that is bound alone.
 class ControlSocket {
  public:
-  ControlSocket() : fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
+  explicit ControlSocket(std::uint32_t ip = INADDR_LOOPBACK)
+      : fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
     const int on = 1;
     ::setsockopt(fd_.value(), SOL_UDP, UDP_GRO, &on, sizeof on);
-    sockaddr_in address = of({.ip = {INADDR_LOOPBACK}, .port = 0});
+    sockaddr_in address = of({.ip = {ip}, .port = 0});
     REQUIRE(::bind(fd_.value(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
     socklen_t size = sizeof address;
     REQUIRE(::getsockname(fd_.value(), reinterpret_cast<sockaddr*>(&address), &size) == 0);

@@ -18,6 +18,8 @@ using test::bytes_starting;
 using test::ControlSocket;
 using test::wait_readable;
 
+constexpr TimePoint kNow{std::chrono::hours(1)};
+
 Train train_to(Endpoint to, ByteView bytes, std::uint16_t segment_size, std::uint16_t segments) {
   return {.bytes = bytes, .segment_size = segment_size, .segments = segments, .to = to};
 }
@@ -84,7 +86,7 @@ TEST_CASE(
   for (const bool common : {false, true}) {
     Train train = train_to(control.at(), bytes, 1200, 40);
     train.one_source_port = common;
-    CHECK(sender.send(train) == Sent::done);
+    CHECK(sender.send(kNow, train) == Sent::done);
     REQUIRE(wait_readable(group[1].common.value()));
     const auto& batch = source.fetch();
     REQUIRE(batch.size() == 40);
@@ -110,17 +112,54 @@ TEST_CASE("udp group: trains: what the kernel refuses as a train goes singly, wh
     append(bytes, bytes_starting(1 + 2 * i, 0, i < 9 ? 1200 : 700));
   DatagramSource source(group[0].common.value());
   for (int round = 0; round < 2; ++round) {
-    CHECK(sender.send(train_to(control.at(), bytes, 1200, 10)) == Sent::done);
+    CHECK(sender.send(kNow, train_to(control.at(), bytes, 1200, 10)) == Sent::done);
     REQUIRE(wait_readable(group[0].common.value()));
     const auto got = drain(source);
     REQUIRE(got.size() == 10);
     for (int i = 0; i < 10; ++i)
       CHECK(got[static_cast<std::size_t>(i)].first == 1 + 2 * i);
   }
-  CHECK(sender.refusal() == EINVAL);
-  // It is tried once: ten calls for each train, and the one that was refused.
-  CHECK(sender.counters().calls == 21);
+  CHECK(sender.refusal() == TrainRefusal{.to = control.at().ip, .sys_errno = EINVAL});
+  // It is tried once: a call for each train, and the one that was refused.
+  CHECK(sender.counters().calls == 3);
   CHECK(sender.counters().failed == 0);
+}
+
+TEST_CASE("udp group: trains: refused to one host, they go to others, and are tried again") {
+  ControlSocket refusing;
+  ControlSocket other(INADDR_LOOPBACK + 1);
+  ControlSocket sender_control;
+  auto from = open_udp_group(sender_control.fd(), sender_control.at(), 1).value();
+  const auto set_refused = [&](int on) {
+    REQUIRE(::setsockopt(from[0].own.value(), SOL_SOCKET, SO_NO_CHECK, &on, sizeof on) == 0);
+  };
+  TrainSender sender(from[0]);
+  const Bytes bytes(6000);
+  // How much comes at once, and how much in all.
+  const auto arrives = [&](const ControlSocket& at, TimePoint now) {
+    CHECK(sender.send(now, train_to(at.at(), bytes, 1200, 5)) == Sent::done);
+    REQUIRE(wait_readable(at.fd()));
+    Bytes room(65'536);
+    const ssize_t first = ::recv(at.fd(), room.data(), room.size(), MSG_DONTWAIT);
+    ssize_t all = first;
+    for (ssize_t n = 0; (n = ::recv(at.fd(), room.data(), room.size(), MSG_DONTWAIT)) > 0;)
+      all += n;
+    CHECK(all == 6000);
+    return first;
+  };
+  set_refused(1);
+  CHECK(arrives(refusing, kNow) == 1200);
+  set_refused(0);
+  CHECK(arrives(refusing, kNow) == 1200);
+  CHECK(arrives(other, kNow) == 6000);
+  const TimePoint later = kNow + TrainSender::kTryAgain;
+  CHECK(arrives(refusing, later - std::chrono::milliseconds(1)) == 1200);
+  CHECK(arrives(refusing, later) == 6000);
+  // It had been refused again, had it still been: remembered anew.
+  set_refused(1);
+  CHECK(arrives(refusing, later) == 1200);
+  set_refused(0);
+  CHECK(arrives(refusing, later + std::chrono::seconds(1)) == 1200);
 }
 
 TEST_CASE("udp group: too big: a datagram that the link cannot carry is told as that") {
@@ -129,7 +168,7 @@ TEST_CASE("udp group: too big: a datagram that the link cannot carry is told as 
   TrainSender sender(group[0]);
   // Loopback carries 65,536 bytes; no IPv4 packet is larger.
   const Bytes huge = bytes_starting(1, 0, 65'508);
-  CHECK(sender.send(train_to(control.at(), huge, 65'508, 1)) == Sent::too_big);
+  CHECK(sender.send(kNow, train_to(control.at(), huge, 65'508, 1)) == Sent::too_big);
   CHECK(sender.counters().too_big == 1);
   CHECK_FALSE(sender.refusal());
 }
