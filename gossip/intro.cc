@@ -141,7 +141,7 @@ std::optional<Refusal> check_encounter(const Encounter& encounter) {
     return Refusal{.reason = "peer names collision: " + ours.name.text() + " is used by both " +
                              who(ours, local) + " (this host) and " + who(theirs, remote) +
                              "; give one of them another --name",
-                   .never_retry = true};
+                   .collision = true};
   }
   if (!share_overlay(ours, theirs)) {
     return Refusal{.reason = "no overlays in common with peer: ours are '" +

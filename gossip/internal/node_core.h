@@ -76,7 +76,7 @@ inline constexpr std::chrono::minutes kRememberedAloneFor{60};
 struct LinkEnding {
   std::string reason;
   bool by_peer = false;      // the stream is gone already: there is nothing to close
-  bool never_retry = false;  // ourselves, or a name collision
+  bool never_retry = false;  // ourselves
   bool ourselves = false;
   bool duplicate = false;  // the other of two connections survives: nobody need be told
 };

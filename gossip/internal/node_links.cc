@@ -163,8 +163,7 @@ std::optional<LinkEnding> Node::Core::refuse(TimePoint now, const PeerLink& link
   auto refusal =
       check_encounter({.ours = ours, .theirs = theirs, .local = link.local, .remote = link.remote});
   if (refusal) {
-    if (refusal->never_retry && !refusal->ourselves)
-      collision_ = {now, refusal->reason, config.name};
+    if (refusal->collision) collision_ = {now, refusal->reason, config.name};
     return LinkEnding{.reason = refusal->reason,
                       .never_retry = refusal->never_retry,
                       .ourselves = refusal->ourselves};

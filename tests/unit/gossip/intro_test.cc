@@ -101,7 +101,8 @@ TEST_CASE("intro: encounter: ourselves, our double and a peer without common ove
   twin.nickname = "other";
   auto collision = meet(host(1), twin);
   REQUIRE(collision.has_value());
-  CHECK(collision->never_retry);
+  CHECK(collision->collision);
+  CHECK_FALSE(collision->never_retry);
   CHECK_FALSE(collision->ourselves);
   for (const char* part : {"7a:00:00:00:00:01", "'host1' at 10.0.0.1:6783",
                            "'other' at 10.0.0.2:40000", "peer names collision"}) {
