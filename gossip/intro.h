@@ -36,7 +36,7 @@ struct Refusal {
   // The other host has our name. Weave never dials it again; we do, since one of the two is to get
   // another name, and the other one need not know where this one is.
   bool collision = false;
-  bool ourselves = false;    // the other end is this very process
+  bool ourselves = false;  // the other end is this very process
 };
 
 FeatureMap to_features(const Introduction& ours);

@@ -89,7 +89,8 @@ void declare_packets(CLI::App& app, Raw& raw) {
       ->capture_default_str();
   app.add_option("--workers", raw.workers, "packet workers; 0: one per core, 8 at most")
       ->capture_default_str();
-  app.add_option("--overlays", raw.overlays, "overlays to use; swift is taken where both ends have it")
+  app.add_option("--overlays", raw.overlays,
+                 "overlays to use; swift is taken where both ends have it")
       ->capture_default_str();
   app.add_option("--ciphers", raw.ciphers,
                  "what swift may seal with: aes-256-gcm, chacha20-poly1305 (default: both)");

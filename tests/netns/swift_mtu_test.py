@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Swift over a path that carries less than its ends' devices: a hop between the hosts drops what is
-larger, without a word. The tunnel finds out, pods are told or served in fragments, and connections go
-on."""
+larger, without a word. The tunnel finds out, pods are told or served in fragments, and connections
+go on."""
 import re
 import subprocess
 
@@ -70,7 +70,8 @@ def path_mtu():
         for size in (wide - 28, 4000):
             sent, text = pinged(pod_address("p2"), size, "-M", "dont")
             check(f"narrow: {size} bytes without DF pass in fragments", sent, text)
-        check("narrow: it was answered", metric("h1", "weft_worker_actions_total.*too_big_answered") > 0)
+        answers = metric("h1", "weft_worker_actions_total.*too_big_answered")
+        check("narrow: it was answered", answers > 0)
         check("narrow: still on swift", tunnel_mtu() == carried)
 
 

@@ -34,7 +34,7 @@ struct TunnelConfig {
   Duration rekey_interval = std::chrono::seconds(120);
 };
 
-// What keeps a tunnel from carrying frames: datagrams are not answered, or there are no keys to use.
+// What keeps a tunnel from carrying frames: no answer to datagrams, or no keys to use.
 enum class TunnelFault : std::uint8_t { none, path, keys };
 
 struct TunnelStatus {
