@@ -250,6 +250,7 @@ class Node::Core {
   std::optional<TimePoint> own_update_at_;
   std::optional<TimePoint> collect_at_;
   std::optional<TimePoint> routes_at_;
+  std::optional<TimePoint> limit_at_;  // routes were settled with more connections than the limit
   std::set<PeerName> own_update_about_;
   // Changed peers to be relayed once the routes are settled, by whom not to tell.
   std::map<PeerName, News> relays_;

@@ -31,10 +31,8 @@ void Node::Core::start(TimePoint now) {
 void Node::Core::on_deadline(TimePoint now, Effects& out) {
   if (due(links_at_, now)) tend_links(now, out);
   if (due(collect_at_, now)) collect_peers(now, out);
-  if (due(routes_at_, now)) {
-    settle_routes(now, out);
-    tend_limit(now, out);
-  }
+  if (due(routes_at_, now)) settle_routes(now, out);
+  if (due(limit_at_, now)) tend_limit(now, out);
   if (due(own_update_at_, now)) {
     own_update_at_.reset();
     tell_own_update(now, out);
@@ -48,7 +46,7 @@ void Node::Core::on_deadline(TimePoint now, Effects& out) {
 
 std::optional<TimePoint> Node::Core::next_deadline() const {
   auto next = earliest(earliest(gossip_at_, own_update_at_), earliest(collect_at_, routes_at_));
-  next = earliest(next, comparison_at_);
+  next = earliest(next, earliest(comparison_at_, limit_at_));
   next = earliest(next, discovery_at_);
   return earliest(next, earliest(links_at_, connector_at_));
 }
@@ -85,13 +83,16 @@ void Node::Core::settle_routes(TimePoint now, Effects& out) {
   routes_at_.reset();
   if (routes.recalculate(topology.peers())) out.emplace_back(RoutesChanged{});
   if (!discovery_at_) discovery_at_ = now + kDiscoveryDelay;
+  // Not at once: who settles the routes may be using a connection that would be given up.
+  if (config.conn_limit != 0 && table_.size() > config.conn_limit) limit_at_ = now;
   for (const auto& [except, news] : std::exchange(relays_, {}))
     pass_on(now, except, news, out);
 }
 
 // Newcomers that were let in beyond the limit find others, and then some connection is redundant.
 void Node::Core::tend_limit(TimePoint now, Effects& out) {
-  if (config.conn_limit != 0) shed(now, config.conn_limit, "again", out);
+  limit_at_.reset();
+  shed(now, config.conn_limit, "again", out);
 }
 
 void Node::Core::schedule_collection(TimePoint now) {

@@ -178,6 +178,25 @@ TEST_CASE("links: limit: a newcomer is always let in, and a redundant connection
   }
 }
 
+TEST_CASE("links: limit: what has become redundant goes, whoever settles the routes first") {
+  Mesh mesh;
+  for (unsigned i = 1; i <= 4; ++i)
+    mesh.start(i, {.discovery = false});
+  mesh.start(5, {.discovery = false, .conn_limit = 2});
+  for (unsigned i = 1; i <= 4; ++i)
+    mesh.connect(i, {"10.99.0.5"});
+  mesh.run_for(5s);
+  REQUIRE(mesh.host(5).ready.size() == 4);
+  mesh.connect(1, {"10.99.0.2"});
+  mesh.connect(3, {"10.99.0.4"});
+  // A hub that always has something to tell settles its routes for that, before their own time.
+  for (int i = 0; i < 300; ++i) {
+    mesh.run_for(10ms);
+    mesh.act(5, [&](Node& node, Effects& out) { node.broadcast(mesh.now(), Channel::ipam, out); });
+  }
+  CHECK(mesh.host(5).ready.size() == 2);
+}
+
 TEST_CASE("links: limit: a hub without a redundant connection exceeds its limit within bounds") {
   Mesh mesh;
   mesh.start(1, {.discovery = false, .conn_limit = 2});
