@@ -135,7 +135,7 @@ std::variant<Introduction, Refusal> read_introduction(const FeatureMap& features
 std::optional<Refusal> check_encounter(const Encounter& encounter) {
   const auto& [ours, theirs, local, remote] = encounter;
   if (theirs.name == ours.name && theirs.uid == ours.uid) {
-    return Refusal{.reason = "cannot connect to ourself", .never_retry = true, .ourselves = true};
+    return Refusal{.reason = "cannot connect to ourself", .ourselves = true};
   }
   if (theirs.name == ours.name) {
     return Refusal{.reason = "peer names collision: " + ours.name.text() + " is used by both " +

@@ -32,11 +32,10 @@ struct Introduction {
 // Why a peer was turned away, in words that name both sides where both matter.
 struct Refusal {
   std::string reason;
-  bool never_retry = false;  // dialling the same address again cannot help
   // The other host has our name. Weave never dials it again; we do, since one of the two is to get
   // another name, and the other one need not know where this one is.
   bool collision = false;
-  bool ourselves = false;  // the other end is this very process
+  bool ourselves = false;  // the other end is this very process: dialling it again cannot help
 };
 
 FeatureMap to_features(const Introduction& ours);

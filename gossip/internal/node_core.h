@@ -75,9 +75,8 @@ inline constexpr std::chrono::minutes kRememberedAloneFor{60};
 // Why a link ends.
 struct LinkEnding {
   std::string reason;
-  bool by_peer = false;      // the stream is gone already: there is nothing to close
-  bool never_retry = false;  // ourselves
-  bool ourselves = false;
+  bool by_peer = false;    // the stream is gone already: there is nothing to close
+  bool ourselves = false;  // never dialled again
   bool duplicate = false;  // the other of two connections survives: nobody need be told
 };
 

@@ -92,7 +92,7 @@ void Node::Core::close_link(TimePoint now, LinkId id, const LinkEnding& ending, 
   if (link.outbound) {
     connector.on_terminated(now, link.remote,
                             {.error = ending.reason,
-                             .never_retry = ending.never_retry,
+                             .never_retry = ending.ourselves,
                              .peer = link.theirs ? link.theirs->name : PeerName()});
   } else if (!ending.duplicate && !ending.ourselves && !(link.ready && ending.by_peer)) {
     remember_failed_inbound(now, link, ending);
@@ -164,9 +164,7 @@ std::optional<LinkEnding> Node::Core::refuse(TimePoint now, const PeerLink& link
       check_encounter({.ours = ours, .theirs = theirs, .local = link.local, .remote = link.remote});
   if (refusal) {
     if (refusal->collision) collision_ = {now, refusal->reason, config.name};
-    return LinkEnding{.reason = refusal->reason,
-                      .never_retry = refusal->never_retry,
-                      .ourselves = refusal->ourselves};
+    return LinkEnding{.reason = refusal->reason, .ourselves = refusal->ourselves};
   }
   bool remembered = std::any_of(remembered_.begin(), remembered_.end(), [&](const Remembered& r) {
     return r.peer == theirs.name && r.at == link.remote;
@@ -313,7 +311,7 @@ void Node::Core::remove_from_table(TimePoint now, const PeerLink& link, const Li
   if (link.delta) --delta_links_;
   topology.remove_connection(link.theirs->name);
   out.emplace_back(LinkGone{.link = link.id, .peer = link.theirs->name});
-  if (!ending.duplicate && !ending.never_retry) remember(now, link);
+  if (!ending.duplicate) remember(now, link);
   note_change(now);
   if (ending.duplicate) {
     // The surviving link is about to take its place: do not drop what we know of the peer.

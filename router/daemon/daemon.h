@@ -24,8 +24,7 @@ namespace weft::daemon {
 
 class Daemon final : public Control {
  public:
-  // `store` is open and `identity` adopted by it.
-  // `stored`: what is in the store.
+  // `store` is open and `identity` adopted by it; `stored` is what it holds.
   Daemon(Options options, Identity identity, std::unique_ptr<Store> store, StoredState stored);
   ~Daemon() override;
 

@@ -129,14 +129,19 @@ class Store::Core {
     return std::optional<Bytes>();
   }
 
+  Result<std::optional<PeerName>> name() const {
+    auto stored = meta("peername");
+    if (!stored) return stored.error();
+    if (!*stored || (*stored)->size() != 6) return std::optional<PeerName>();
+    return std::optional(PeerName::from_bytes(**stored));
+  }
+
   Result<StoredState> read() const {
     StoredState state;
-    auto name = meta("peername");
-    if (!name) return name.error();
-    if (*name && (*name)->size() == 6) {
-      state.name = PeerName::from_bytes(**name);
-      state.ran_before = true;
-    }
+    auto stored_name = name();
+    if (!stored_name) return stored_name.error();
+    state.name = *stored_name;
+    state.ran_before = state.name.has_value();
     auto ring = meta("ring");
     if (!ring) return ring.error();
     state.allocator.ring = std::move(*ring);
@@ -321,10 +326,10 @@ Result<StoredState> Store::load() const {
 }
 
 Result<> Store::adopt_name(PeerName name) {
-  auto stored = core_->read();
+  auto stored = core_->name();
   if (!stored) return stored.error();
-  if (stored->name && *stored->name != name) {
-    std::string owner = stored->name->text();
+  if (*stored && **stored != name) {
+    std::string owner = (*stored)->text();
     for (char& c : owner)
       c = c == ':' ? '-' : c;
     if (auto fresh = core_->start_over("of-" + owner); !fresh) return fresh;

@@ -24,9 +24,9 @@ class HttpRequestReader {
   ~HttpRequestReader();
 
   // Bytes as they come; none: go on with those that followed the request taken last. What comes
-  // before a complete one is taken waits. bad_value: not
-  // HTTP, a target or form that does not parse; too_large: over a limit. It reads no more after an
-  // error, and refusal() is the status to answer with.
+  // before a complete one is taken waits. bad_value: not HTTP, a target or form that does not
+  // parse; too_large: over a limit. It reads no more after an error, and refusal() is the status to
+  // answer.
   Result<> feed(ByteView bytes);
   unsigned refusal() const { return refusal_; }
 

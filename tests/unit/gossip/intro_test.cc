@@ -93,7 +93,6 @@ TEST_CASE("intro: encounter: ourselves, our double and a peer without common ove
   auto self = meet(host(1), host(1));
   REQUIRE(self.has_value());
   CHECK(self->ourselves);
-  CHECK(self->never_retry);
   CHECK(self->reason == "cannot connect to ourself");
 
   auto twin = host(1);
@@ -102,7 +101,6 @@ TEST_CASE("intro: encounter: ourselves, our double and a peer without common ove
   auto collision = meet(host(1), twin);
   REQUIRE(collision.has_value());
   CHECK(collision->collision);
-  CHECK_FALSE(collision->never_retry);
   CHECK_FALSE(collision->ourselves);
   for (const char* part : {"7a:00:00:00:00:01", "'host1' at 10.0.0.1:6783",
                            "'other' at 10.0.0.2:40000", "peer names collision"}) {
@@ -112,7 +110,7 @@ TEST_CASE("intro: encounter: ourselves, our double and a peer without common ove
   auto foreign = host(2);
   foreign.overlays = {"awsvpc"};
   REQUIRE(meet(host(1), foreign).has_value());
-  CHECK_FALSE(meet(host(1), foreign)->never_retry);
+  CHECK_FALSE(meet(host(1), foreign)->ourselves);
   foreign.overlays = {};
   CHECK_FALSE(meet(host(1), foreign).has_value());
 }
