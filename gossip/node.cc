@@ -178,7 +178,7 @@ std::vector<PeerName> Node::broadcast_hops(PeerName origin) const {
   return core_->routes.broadcast(origin);
 }
 
-std::map<PeerName, std::vector<PeerName>> Node::broadcast_hops_of_all() const {
+const std::map<PeerName, std::vector<PeerName>>& Node::broadcast_hops_of_all() const {
   return core_->routes.broadcast_of_all();
 }
 

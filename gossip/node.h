@@ -102,7 +102,7 @@ class Node {
   // Next hop on established and symmetric links; nothing if there is no such route.
   const std::map<PeerName, PeerName>& unicast_routes() const;
   std::vector<PeerName> broadcast_hops(PeerName origin) const;  // established and symmetric
-  std::map<PeerName, std::vector<PeerName>> broadcast_hops_of_all() const;  // by origin
+  const std::map<PeerName, std::vector<PeerName>>& broadcast_hops_of_all() const;  // by origin
   std::vector<PeerName> known_peers() const;  // ourselves included, sorted
   bool reachable(PeerName peer) const;        // by gossip: a route over any links
   // Equal where two peers know the same versions of the same peers.

@@ -61,7 +61,10 @@ bool Routes::search_if_needed(const std::vector<Change>& changes) {
   constexpr auto kAll = static_cast<std::size_t>(Links::all);
   constexpr auto kStrict = static_cast<std::size_t>(Links::strict);
   if (differs[kAll]) broadcast_all_.clear();
-  if (differs[kStrict]) broadcast_.clear();
+  if (differs[kStrict]) {
+    broadcast_.clear();
+    update_floods(changes);
+  }
   if (matters[kAll]) search_all();
   if (matters[kStrict]) search_strict();
   if (matters[static_cast<std::size_t>(Links::mutual)]) search_tree();
@@ -173,6 +176,7 @@ void Routes::rename(const std::map<PeerName, PeerRecord>& peers) {
 void Routes::search_again() {
   broadcast_.clear();
   broadcast_all_.clear();
+  forget_floods();
   search_all();
   search_strict();
   search_tree();
@@ -238,11 +242,16 @@ void Routes::set_back(Index from, const Edge& edge, bool present, std::vector<Ch
   if (change.before != change.after) changes.push_back(change);
 }
 
-Routes::Edge* Routes::find_edge(Index from, Index to) {
-  auto& edges = edges_[from];
+Routes::Edges::const_iterator Routes::edge_to(const Edges& edges, Index to) {
   auto at = std::lower_bound(edges.begin(), edges.end(), to,
                              [](const Edge& edge, Index index) { return edge.to < index; });
-  return at != edges.end() && at->to == to ? &*at : nullptr;
+  return at != edges.end() && at->to == to ? at : edges.end();
+}
+
+Routes::Edge* Routes::find_edge(Index from, Index to) {
+  auto& edges = edges_[from];
+  auto at = edge_to(edges, to);
+  return at != edges.end() ? &edges[static_cast<std::size_t>(at - edges.begin())] : nullptr;
 }
 
 std::array<bool, Routes::kLinksCount> Routes::usability(const Edge* edge) {

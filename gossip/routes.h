@@ -7,6 +7,7 @@
 
 #include <array>
 #include <map>
+#include <memory>
 #include <set>
 #include <utility>
 #include <vector>
@@ -18,7 +19,9 @@ namespace weft::gossip {
 
 class Routes {
  public:
-  explicit Routes(PeerName self) : self_(self) {}
+  explicit Routes(PeerName self);
+  Routes(Routes&&) noexcept;
+  ~Routes();
 
   // Takes the topology in; true if a route over strict links may have changed. Records whose UID,
   // version and presence of a short ID are as before count as unchanged.
@@ -30,8 +33,9 @@ class Routes {
   // Our part of the origin's broadcast tree, in order. Computed at the first call, then kept.
   const std::vector<PeerName>& broadcast(PeerName origin) const;
   const std::vector<PeerName>& broadcast_all(PeerName origin) const;
-  // broadcast() of every peer, worked out for many origins at a time.
-  std::map<PeerName, std::vector<PeerName>> broadcast_of_all() const;
+  // broadcast() of every peer. Worked out at the first call, for many origins at a time; from then
+  // on kept up, at a cost in proportion to the peers for each changed connection.
+  const std::map<PeerName, std::vector<PeerName>>& broadcast_of_all() const;
   // Our neighbours in one tree that joins all peers by connections both ends list: the tree of
   // first paths from the lowest name among them. Ordered.
   const std::vector<PeerName>& tree_neighbours() const { return tree_neighbours_; }
@@ -89,6 +93,7 @@ class Routes {
   Edges edges_of(const PeerRecord& record) const;
   void update(Index from, const PeerRecord& record, std::vector<Change>& changes);
   void set_back(Index from, const Edge& edge, bool present, std::vector<Change>& changes);
+  static Edges::const_iterator edge_to(const Edges& edges, Index to);  // end: there is none
   Edge* find_edge(Index from, Index to);
   static std::array<bool, kLinksCount> usability(const Edge* edge);
   bool affects(const Search& tree, Links links, const Change& change) const;
@@ -99,6 +104,9 @@ class Routes {
   Search search(Index start, Index stop_at, Links links) const;
   void fill(std::map<PeerName, PeerName>& table, const Search& result) const;
   std::vector<PeerName> broadcast_hops(PeerName origin, Links links) const;
+  void update_floods(const std::vector<Change>& changes);
+  void forget_floods();
+
   class Floods;
 
   PeerName self_;
@@ -115,6 +123,7 @@ class Routes {
   std::vector<PeerName> tree_neighbours_;
   mutable std::map<PeerName, std::vector<PeerName>> broadcast_;
   mutable std::map<PeerName, std::vector<PeerName>> broadcast_all_;
+  mutable std::unique_ptr<Floods> floods_;
   mutable std::uint64_t search_count_ = 0;
 };
 

@@ -22,7 +22,7 @@ SHARE_MIN = 0.05
 JUDGED_FROM = 500  # histories: of fewer the shares say little
 MUTANT_SEEDS = "1..60"
 HISTORY = re.compile(r"history (\d+) hosts=(\d+) events=(\d+) rounds=(\d+) disputed=(\d) "
-                     r"mended=(\d+) faults=(\S*)")
+                     r"mended=(\d+) limit=(\d*) faults=(\S*)")
 
 
 @dataclasses.dataclass
@@ -32,6 +32,7 @@ class Sums:
     rounds: list = dataclasses.field(default_factory=list)
     disputed: int = 0
     mended: int = 0
+    limited: int = 0
     faults: collections.Counter = dataclasses.field(default_factory=collections.Counter)
     failed: list = dataclasses.field(default_factory=list)
     log: list = dataclasses.field(default_factory=list)
@@ -39,12 +40,13 @@ class Sums:
     def add(self, output, errors, code):
         """What one process printed; one that ended half-way failed at the seed it had named."""
         for match in HISTORY.finditer(output):
-            _, hosts, events, rounds, disputed, mended, faults = match.groups()
+            _, hosts, events, rounds, disputed, mended, limit, faults = match.groups()
             self.hosts.append(int(hosts))
             self.events.append(int(events))
             self.rounds.append(int(rounds))
             self.disputed += int(disputed)
             self.mended += int(mended) > 0
+            self.limited += limit != ""
             self.faults.update(fault for fault in faults.split(",") if fault)
         failed = re.findall(r"^failed (\d+):", output, re.MULTILINE)
         if code not in (0, 1) or (code == 1 and not failed):
@@ -63,7 +65,8 @@ class Sums:
                   f"{statistics.median(self.events):g} events, all agreed within "
                   f"{max(self.rounds)} rounds of gossip; "
                   f"disputed {100 * self.disputed // count} %, "
-                  f"mended by an operator {100 * self.mended // count} %; ") if count else ""
+                  f"mended by an operator {100 * self.mended // count} %, "
+                  f"few connections allowed {100 * self.limited // count} %; ") if count else ""
         return (f"{count} histories, {sum(self.events)} events, {len(self.failed)} failures; "
                 f"{median}faults: {shares}")
 
@@ -89,7 +92,7 @@ def build(*programs):
 
 
 def fault_names():
-    with open(f"{ROOT}/tests/sim/history.cc") as file:
+    with open(f"{ROOT}/tests/sim/fault.cc") as file:
         return re.findall(r'case Fault::(\w+):', file.read())
 
 

@@ -66,7 +66,8 @@ void apply_topology(benchmark::State& state) {
   count_connections(state);
 }
 
-// One connection of the mesh changes: the record comes as a difference, and routes follow.
+// One connection of the mesh changes: the record comes as a difference, and routes and
+// the broadcast trees of all origins follow.
 void one_change(benchmark::State& state) {
   auto peers = static_cast<std::uint64_t>(state.range(0));
   Topology topology({.name = name(1), .uid = {1}});
@@ -77,6 +78,7 @@ void one_change(benchmark::State& state) {
   Topology owner(topology);
   Routes routes(name(1));
   routes.recalculate(topology.peers());
+  benchmark::DoNotOptimize(routes.broadcast_of_all());
   auto record = *topology.find(name(2));
   for (auto _ : state) {
     ++record.version;
@@ -85,6 +87,23 @@ void one_change(benchmark::State& state) {
     auto rebuilt = topology.rebuild(*owner.delta(name(2), record.version - 1));
     topology.apply({*rebuilt});
     benchmark::DoNotOptimize(routes.recalculate(topology.peers()));
+    benchmark::DoNotOptimize(routes.broadcast_of_all());
+  }
+}
+
+// The broadcast trees of all origins, as somebody has come or gone.
+void all_trees(benchmark::State& state) {
+  Topology topology({.name = name(1), .uid = {1}});
+  auto update = full_mesh(static_cast<std::uint64_t>(state.range(0)), 2);
+  for (const auto& connection : update[0].connections)
+    topology.add_connection(connection);
+  topology.apply(update);
+  for (auto _ : state) {
+    state.PauseTiming();
+    Routes routes(name(1));
+    routes.recalculate(topology.peers());
+    state.ResumeTiming();
+    benchmark::DoNotOptimize(routes.broadcast_of_all());
   }
 }
 
@@ -128,6 +147,7 @@ void merge_ring(benchmark::State& state) {
 BENCHMARK(decode_topology)->Arg(75)->Arg(150)->Arg(300)->Unit(benchmark::kMicrosecond);
 BENCHMARK(apply_topology)->Arg(75)->Arg(150)->Arg(300)->Unit(benchmark::kMicrosecond);
 BENCHMARK(one_change)->Arg(75)->Arg(150)->Arg(300)->Unit(benchmark::kMicrosecond);
+BENCHMARK(all_trees)->Arg(75)->Arg(150)->Arg(300)->Unit(benchmark::kMicrosecond);
 BENCHMARK(decode_ring)->Arg(2500)->Arg(5000)->Arg(10000)->Unit(benchmark::kMicrosecond);
 BENCHMARK(merge_ring)->Arg(2500)->Arg(5000)->Arg(10000)->Unit(benchmark::kMicrosecond);
 

@@ -11,13 +11,17 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kStepsMin = 60;
 constexpr std::size_t kStepsMax = 120;
+// Limits on connections are drawn apart from everything else.
+constexpr std::uint64_t kLimitSalt = 0x6c696d6974;
 
 class History {
  public:
-  History(std::uint64_t seed, std::ostream* story) : shape_(seed), report_{.seed = seed} {
+  History(std::uint64_t seed, std::ostream* story)
+      : shape_(seed), conn_limit_(choose_limit(seed)), report_{.seed = seed} {
     choose_faults();
     world_.emplace(shape(story));
     report_.hosts = world_->size();
+    report_.conn_limit = conn_limit_;
     if (enabled(Fault::hidden)) hide_some();
   }
 
@@ -38,6 +42,10 @@ class History {
   HostId other_than(HostId host) { return (host + 1 + below(world_->size() - 1)) % world_->size(); }
   bool enabled(Fault fault) const { return enabled_.count(fault) != 0; }
   void happened(Fault fault) { report_.faults.insert(fault); }
+  // Not until somebody feels it.
+  void expect(Fault fault, Network::Condition condition, HostId from, HostId to) {
+    expected_.push_back({fault, condition, from, to});
+  }
 
   void choose_faults() {
     bool rough = below(2) == 0;
@@ -61,6 +69,7 @@ class History {
     options.bytes_per_second = std::uint64_t{1} << (17 + below(10));
     options.targets = below(2) == 0 ? 0 : 2 + below(2);
     if (below(3) == 0) options.plain_gossip = below(options.hosts + 1);
+    if (conn_limit_) options.conn_limit = *conn_limit_;
     std::uint64_t way = below(8);
     if (way == 0) options.seeds = 1 + below(3);
     if (way == 1) options.observers = 1 + below(2);
@@ -73,9 +82,9 @@ class History {
 
   // Not those that all others are told to dial.
   void hide_some() {
-    HostId first = world_->size() - 2;
-    world_->network().hide(first + below(2), true);
-    happened(Fault::hidden);
+    HostId hidden = world_->size() - 2 + below(2);
+    world_->network().hide(hidden, true);
+    expect(Fault::hidden, Network::Condition::hidden, hidden, hidden);
   }
 
   void step() {
@@ -89,14 +98,19 @@ class History {
     auto pause = below(25) == 0 ? 10s + std::chrono::seconds(below(80))
                                 : std::chrono::milliseconds(20 + below(2500));
     world_->run_for(pause);
+    feel();
   }
 
-  void comeback() {
-    HostId host = any();
-    bool is_new = !world_->up(host) && host + 2 >= world_->size() && enabled(Fault::late_start);
-    if (is_new) happened(Fault::late_start);
-    world_->restart(host);
+  void feel() {
+    std::erase_if(expected_, [&](const Expected& e) {
+      bool is_felt = world_->network().felt(e.condition, e.from, e.to);
+      if (is_felt) happened(e.fault);
+      return is_felt;
+    });
+    if (world_->names_shared()) happened(Fault::shared_name);
   }
+
+  void comeback() { world_->restart(any()); }
 
   void client() {
     HostId host = any();
@@ -118,36 +132,68 @@ class History {
 
   void disturb(Fault fault) {
     if (fault >= kFirstRough) {
+      report_.rough = true;
       if (rough(fault)) happened(fault);
       return;
     }
-    happened(fault);
     HostId a = any();
     HostId b = other_than(a);
+    if (is_of_network(fault)) return disturb_network(fault, a, b);
+    bool happens = world_->up(a);
     if (fault == Fault::crash || fault == Fault::power_loss) {
       world_->crash(a, fault == Fault::crash);
       if (below(3) == 0) world_->restart(a);
-    } else if (fault == Fault::connect || fault == Fault::forget) {
-      operate(fault, a, b);
     } else if (fault == Fault::claim) {
       world_->claim(a, below(4) == 0);
     } else if (fault == Fault::cancel) {
-      world_->cancel_one(a);
+      happens = cancel(a);
     } else {
-      disturb_network(fault, a, b);
+      operate(fault, a, b);
     }
+    if (happens) happened(fault);
+  }
+
+  // Of the first host that has somebody waiting.
+  bool cancel(HostId first) {
+    for (HostId i = 0; i < world_->size(); ++i) {
+      if (world_->cancel_one((first + i) % world_->size())) return true;
+    }
+    return false;
+  }
+
+  static bool is_of_network(Fault fault) {
+    return fault == Fault::partition || fault == Fault::cut || fault == Fault::one_way ||
+           fault == Fault::broken_link || fault == Fault::slow_link || fault == Fault::no_overlay;
   }
 
   void disturb_network(Fault fault, HostId a, HostId b) {
+    using Condition = Network::Condition;
     Network& network = world_->network();
     std::string pair = " h" + std::to_string(a + 1) + " h" + std::to_string(b + 1);
     world_->tell("network: " + std::string(to_string(fault)) + pair);
-    if (fault == Fault::partition) return partition();
-    if (fault == Fault::cut) return network.cut(a, b, true);
-    if (fault == Fault::one_way) return network.freeze(a, b, true);
-    if (fault == Fault::broken_link) return network.break_connections(a, b);
-    if (fault == Fault::slow_link) return network.throttle(a, 20'000);
-    if (fault == Fault::no_overlay) return network.block_overlay(a, b, true);
+    if (fault == Fault::partition) {
+      partition();
+    } else if (fault == Fault::cut) {
+      cut(fault, a, b);
+    } else if (fault == Fault::one_way) {
+      network.freeze(a, b, true);
+      expect(fault, Condition::frozen, a, b);
+    } else if (fault == Fault::broken_link) {
+      if (network.break_connections(a, b) != 0) happened(fault);
+    } else if (fault == Fault::slow_link) {
+      network.throttle(a, 20'000);
+      expect(fault, Condition::slow, a, a);
+    } else {
+      network.block_overlay(a, b, true);
+      expect(fault, Condition::blocked, a, b);
+      expect(fault, Condition::blocked, b, a);
+    }
+  }
+
+  void cut(Fault fault, HostId a, HostId b) {
+    world_->network().cut(a, b, true);
+    expect(fault, Network::Condition::cut, a, b);
+    expect(fault, Network::Condition::cut, b, a);
   }
 
   void partition() {
@@ -158,7 +204,7 @@ class History {
     for (HostId a = 0; a < side.size(); ++a) {
       for (HostId b = a + 1; b < side.size(); ++b) {
         if (side[a] == side[b]) continue;
-        world_->network().cut(a, b, true);
+        cut(Fault::partition, a, b);
         if (is_reset) world_->network().break_connections(a, b);
       }
     }
@@ -184,10 +230,14 @@ class History {
     }
     if (fault == Fault::old_disk && !backed_up(a)) return false;
     world_->crash(a, below(2) == 0);
+    bool happens = world_->has_stored(a);
     if (fault == Fault::lost_disk) world_->lose_disk(a);
     if (fault == Fault::renamed) world_->lose_disk(a, true);
-    if (fault == Fault::shared_name) world_->take_name(a, b);
-    bool happens = fault != Fault::old_disk || world_->rewind(a);
+    if (fault == Fault::old_disk) happens = world_->rewind(a);
+    if (fault == Fault::shared_name) {
+      world_->take_name(a, b);
+      happens = false;  // until both are there
+    }
     if (below(2) == 0) world_->restart(a);
     return happens;
   }
@@ -211,8 +261,23 @@ class History {
     return true;
   }
 
+  static std::optional<std::size_t> choose_limit(std::uint64_t seed) {
+    SeededRng rng(seed ^ kLimitSalt);
+    if (rng.below(4) != 0) return std::nullopt;
+    return 2 + rng.below(4);
+  }
+
+  struct Expected {
+    Fault fault;
+    Network::Condition condition;
+    HostId from;
+    HostId to;
+  };
+
   SeededRng shape_;
+  std::optional<std::size_t> conn_limit_;
   Report report_;
+  std::vector<Expected> expected_;
   std::set<Fault> enabled_;
   std::vector<Fault> kinds_;
   std::set<HostId> backups_;
@@ -220,52 +285,6 @@ class History {
 };
 
 }  // namespace
-
-std::string_view to_string(Fault fault) {
-  switch (fault) {
-    case Fault::crash:
-      return "crash";
-    case Fault::power_loss:
-      return "power_loss";
-    case Fault::late_start:
-      return "late_start";
-    case Fault::partition:
-      return "partition";
-    case Fault::cut:
-      return "cut";
-    case Fault::one_way:
-      return "one_way";
-    case Fault::hidden:
-      return "hidden";
-    case Fault::broken_link:
-      return "broken_link";
-    case Fault::slow_link:
-      return "slow_link";
-    case Fault::no_overlay:
-      return "no_overlay";
-    case Fault::connect:
-      return "connect";
-    case Fault::forget:
-      return "forget";
-    case Fault::claim:
-      return "claim";
-    case Fault::cancel:
-      return "cancel";
-    case Fault::lost_disk:
-      return "lost_disk";
-    case Fault::renamed:
-      return "renamed";
-    case Fault::old_disk:
-      return "old_disk";
-    case Fault::shared_name:
-      return "shared_name";
-    case Fault::rmpeer:
-      return "rmpeer";
-    case Fault::reset:
-      return "reset";
-  }
-  return "";
-}
 
 Report play(std::uint64_t seed, std::ostream* story) {
   return History(seed, story).run();

@@ -130,6 +130,20 @@ void wrap_establish(gossip::Topology* self, PeerName peer) {
   if (!mutant("established_untold")) real_establish(self, peer);
 }
 
+#define WEFT_REDUNDANT "_ZNK4weft6gossip6Routes9redundantENS_8PeerNameE"
+bool real_redundant(const void* routes, PeerName neighbour) asm("__real_" WEFT_REDUNDANT);
+bool wrap_redundant(const void* routes, PeerName neighbour) asm("__wrap_" WEFT_REDUNDANT);
+bool wrap_redundant(const void* routes, PeerName neighbour) {
+  return !mutant("limit_exceeded") && real_redundant(routes, neighbour);
+}
+
+#define WEFT_UPDATE_FLOODS "_ZN4weft6gossip6Routes13update_floodsERKSt6vectorINS1_6ChangeESaIS3_EE"
+void real_update_floods(void* routes, const void* changes) asm("__real_" WEFT_UPDATE_FLOODS);
+void wrap_update_floods(void* routes, const void* changes) asm("__wrap_" WEFT_UPDATE_FLOODS);
+void wrap_update_floods(void* routes, const void* changes) {
+  if (!mutant("trees_stale")) real_update_floods(routes, changes);
+}
+
 #define WEFT_START "_ZN4weft4ipam9Allocator4Core5startERKNS0_15StoredAllocatorE"
 void real_start(void* core, const ipam::StoredAllocator& stored) asm("__real_" WEFT_START);
 void wrap_start(void* core, const ipam::StoredAllocator& stored) asm("__wrap_" WEFT_START);

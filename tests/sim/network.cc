@@ -41,6 +41,12 @@ bool Network::passes(HostId from, HostId to) const {
   return cut_.count({from, to}) == 0 && frozen_.count({from, to}) == 0;
 }
 
+// What stops bytes on their way from one host to another is felt.
+void Network::feel_stop(HostId from, HostId to) {
+  if (cut_.count({from, to}) != 0) feel(Condition::cut, from, to);
+  if (frozen_.count({from, to}) != 0) feel(Condition::frozen, from, to);
+}
+
 bool Network::can_dial(HostId from, HostId to) const {
   return (from == to || hidden_.count(to) == 0) && passes(from, to) && passes(to, from);
 }
@@ -51,6 +57,7 @@ Duration Network::latency() {
 }
 
 TimePoint Network::sent_at(HostId from, std::size_t size) {
+  if (rate_[from] < options_.bytes_per_second) feel(Condition::slow, from, from);
   TimePoint start = std::max(timeline_.now(), busy_until_[from]);
   busy_until_[from] = start + Duration(std::chrono::seconds(1)) * static_cast<Duration::rep>(size) /
                                   static_cast<Duration::rep>(rate_[from]);
@@ -68,6 +75,9 @@ void Network::connect(const LinkEnd& from, Endpoint local, Endpoint to) {
   auto target = static_cast<HostId>(to.ip - Ipv4Addr{kFirstAddress});
   bool exists = target < options_.hosts;
   if (exists && !can_dial(from.host, target)) {
+    feel_stop(from.host, target);
+    feel_stop(target, from.host);
+    if (hidden_.count(target) != 0) feel(Condition::hidden, target, target);
     return timeline_.after(kDialTimeout, [this, from] {
       if (alive(from)) hosts_.dial_failed(from, "Connection timed out");
     });
@@ -133,6 +143,7 @@ void Network::arrive(const PipePtr& pipe, int towards, const Segment& segment) {
   if (passes(from.host, to.host) && pipe->held[towards].empty()) {
     deliver(pipe, towards, segment);
   } else {
+    feel_stop(from.host, to.host);
     pipe->held[towards].push_back(segment);
   }
 }
@@ -181,6 +192,8 @@ void Network::lost(HostId host, bool peers_are_told) {
 void Network::cut(HostId a, HostId b, bool is_cut) {
   set(cut_, Pair{a, b}, is_cut);
   set(cut_, Pair{b, a}, is_cut);
+  felt_.erase({Condition::cut, a, b});
+  felt_.erase({Condition::cut, b, a});
   if (is_cut) return;
   flush(a, b);
   flush(b, a);
@@ -188,6 +201,7 @@ void Network::cut(HostId a, HostId b, bool is_cut) {
 
 void Network::freeze(HostId from, HostId to, bool is_frozen) {
   set(frozen_, Pair{from, to}, is_frozen);
+  felt_.erase({Condition::frozen, from, to});
   if (!is_frozen) flush(from, to);
 }
 
@@ -221,8 +235,14 @@ std::vector<Network::PipePtr> Network::between(HostId a, HostId b) const {
   return out;
 }
 
-void Network::break_connections(HostId a, HostId b) {
-  for (const PipePtr& pipe : between(a, b)) {
+void Network::throttle(HostId host, std::uint64_t bytes_per_second) {
+  rate_[host] = bytes_per_second;
+  felt_.erase({Condition::slow, host, host});
+}
+
+std::size_t Network::break_connections(HostId a, HostId b) {
+  auto pipes = between(a, b);
+  for (const PipePtr& pipe : pipes) {
     for (int i : {0, 1}) {
       if (!pipe->open[i]) continue;
       const LinkEnd end = pipe->ends[i];
@@ -232,6 +252,7 @@ void Network::break_connections(HostId a, HostId b) {
       });
     }
   }
+  return pipes.size();
 }
 
 void Network::overlay_ready(HostId from, gossip::LinkId link) {
@@ -242,6 +263,7 @@ void Network::overlay_ready(HostId from, gossip::LinkId link) {
 }
 
 void Network::report_overlay(const PipePtr& pipe, bool works, Duration later) {
+  if (!works) feel(Condition::blocked, pipe->ends[0].host, pipe->ends[1].host);
   for (int i : {0, 1}) {
     timeline_.after(later + latency(), [this, pipe, i, works] {
       if (pipe->open[i] && alive(pipe->ends[i])) hosts_.overlay(pipe->ends[i], works);
@@ -252,6 +274,8 @@ void Network::report_overlay(const PipePtr& pipe, bool works, Duration later) {
 void Network::block_overlay(HostId a, HostId b, bool is_blocked) {
   set(blocked_, Pair{a, b}, is_blocked);
   set(blocked_, Pair{b, a}, is_blocked);
+  felt_.erase({Condition::blocked, a, b});
+  felt_.erase({Condition::blocked, b, a});
   if (!is_blocked) return;
   for (const PipePtr& pipe : between(a, b))
     report_overlay(pipe, false, kOverlayTimeout);

@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "base/bytes.h"
@@ -76,15 +77,21 @@ class Network {
   // The host is gone: its peers are told (its kernel still runs) or have to find out.
   void lost(HostId host, bool peers_are_told);
 
-  // Conditions.
+  // Conditions. Setting one forgets what was felt of it between the two hosts.
   void cut(HostId a, HostId b, bool is_cut);  // nothing passes; what is sent waits
   void freeze(HostId from, HostId to, bool is_frozen);
   void hide(HostId host, bool is_hidden) { set(hidden_, host, is_hidden); }  // nobody can dial it
   void block_overlay(HostId a, HostId b, bool is_blocked);
-  void throttle(HostId host, std::uint64_t bytes_per_second) { rate_[host] = bytes_per_second; }
-  void break_connections(HostId a, HostId b);
-  void heal();  // all but hidden hosts
+  void throttle(HostId host, std::uint64_t bytes_per_second);
+  std::size_t break_connections(HostId a, HostId b);  // how many there were
+  void heal();                                        // all but hidden hosts
   bool is_hidden(HostId host) const { return hidden_.count(host) != 0; }
+  // Whether a condition has made a difference: to what `from` sent to `to`, or dialled. Of hiding
+  // and throttling the other host is any.
+  enum class Condition : std::uint8_t { cut, frozen, hidden, blocked, slow };
+  bool felt(Condition condition, HostId from, HostId to) const {
+    return felt_.count({condition, from, to}) != 0;
+  }
 
  private:
   struct Segment {
@@ -103,6 +110,8 @@ class Network {
       all.erase(one);
     }
   }
+  void feel(Condition condition, HostId from, HostId to) { felt_.emplace(condition, from, to); }
+  void feel_stop(HostId from, HostId to);
   bool passes(HostId from, HostId to) const;
   bool can_dial(HostId from, HostId to) const;
   Duration latency();
@@ -130,6 +139,7 @@ class Network {
   std::set<Pair> frozen_;   // from, to
   std::set<Pair> blocked_;  // both orders of each pair
   std::set<HostId> hidden_;
+  std::set<std::tuple<Condition, HostId, HostId>> felt_;
   std::vector<std::uint64_t> rate_;
   std::vector<TimePoint> busy_until_;
 };

@@ -37,10 +37,7 @@ class Recovery {
   }
   bool has(Fault fault) const { return report_.faults.count(fault) != 0; }
   // Only what the rough faults have done may need an operator.
-  bool may_mend() const {
-    return std::any_of(report_.faults.begin(), report_.faults.end(),
-                       [](Fault fault) { return fault >= kFirstRough; });
-  }
+  bool may_mend() const { return report_.rough; }
 
   void heal() {
     world_.tell("the faults stop");

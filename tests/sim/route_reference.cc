@@ -59,6 +59,7 @@ std::string wrong_route(const gossip::Node& node, TimePoint now) {
       return node.name().text() + " has another route to " + peer.text() + " than by " + hop.text();
     }
   }
+  const auto& followed = node.broadcast_hops_of_all();
   for (const auto& [origin, neighbours] : graph) {
     std::map<PeerName, PeerName> tree = parents(graph, origin);
     std::vector<PeerName> hops;
@@ -66,8 +67,22 @@ std::string wrong_route(const gossip::Node& node, TimePoint now) {
       auto below = tree.find(next);
       if (below != tree.end() && below->second == node.name()) hops.push_back(next);
     }
-    if (node.broadcast_hops(origin) == hops) continue;
+    if (node.broadcast_hops(origin) == hops && followed.at(origin) == hops) continue;
     return node.name().text() + " passes broadcasts of " + origin.text() + " on wrongly";
+  }
+  return {};
+}
+
+std::string needless_connection(const gossip::Node& node, std::size_t limit, TimePoint now) {
+  if (node.load().connections <= limit) return {};
+  const StrictGraph graph = strict_graph(node.status(now));
+  for (PeerName neighbour : graph.at(node.name())) {
+    StrictGraph without = graph;
+    without[node.name()].erase(neighbour);
+    without[neighbour].erase(node.name());
+    if (parents(without, node.name()).count(neighbour) == 0) continue;
+    return "has " + std::to_string(node.load().connections) + " connections and a limit of " +
+           std::to_string(limit) + ", but needs none to " + neighbour.text();
   }
   return {};
 }

@@ -19,7 +19,9 @@ constexpr std::size_t kLinesShown = 60;
 void print(const Report& report) {
   std::cout << "history " << report.seed << " hosts=" << report.hosts << " events=" << report.events
             << " rounds=" << report.rounds << " disputed=" << report.disputed
-            << " mended=" << report.mended << " faults=";
+            << " mended=" << report.mended
+            << " limit=" << (report.conn_limit ? std::to_string(*report.conn_limit) : "")
+            << " faults=";
   const char* comma = "";
   for (Fault fault : report.faults)
     std::cout << std::exchange(comma, ",") << to_string(fault);

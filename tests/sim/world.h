@@ -61,13 +61,15 @@ class World final : private Endpoints {
   void lose_disk(HostId id, bool keeps_name = false);
   void take_name(HostId id, HostId of);  // with an empty disk
   bool has_taken_name(HostId host) const { return hosts_[host].is_double; }
+  bool names_shared() const;  // by hosts that run
+  bool has_stored(HostId host) const;
   Network& network() { return network_; }
 
   // Clients.
   void allocate(HostId id, std::optional<Cidr> subnet = {});
   void claim(HostId id, bool lenient);
   void free_one(HostId id);
-  void cancel_one(HostId id);
+  bool cancel_one(HostId id);  // false: nobody waits
   void wait_for_ring(HostId id);
   std::size_t held() const;
   std::size_t held(HostId host) const { return hosts_[host].held.size(); }

@@ -114,7 +114,10 @@ std::string World::disagreement(Owners owners) const {
     if (!up(id)) return hosts_[id].nickname + " is down";
     std::string wrong = disagreement_of(id, ring_text(0), owners);
     if (!wrong.empty()) return hosts_[id].nickname + " " + wrong;
-    nodes[hosts_[id].name] = &hosts_[id].peer->node();
+    const gossip::Node& node = hosts_[id].peer->node();
+    wrong = needless_connection(node, options_.conn_limit, now());
+    if (!wrong.empty()) return hosts_[id].nickname + " " + wrong;
+    nodes[hosts_[id].name] = &node;
   }
   return wrong_delivery(nodes);
 }

@@ -50,13 +50,14 @@ void World::free_one(HostId id) {
   });
 }
 
-void World::cancel_one(HostId id) {
+bool World::cancel_one(HostId id) {
   Host& host = hosts_[id];
-  if (!up(id) || host.requests.empty()) return;
+  if (!up(id) || host.requests.empty()) return false;
   ipam::RequestId request = host.requests.begin()->first;
   tell(host.nickname + ": " + host.requests.begin()->second.ident + " gives up waiting");
   host.requests.erase(request);
   call(id, [&](peer::Peer& peer, auto& out) { peer.cancel(now(), request, out); });
+  return true;
 }
 
 void World::wait_for_ring(HostId id) {

@@ -182,6 +182,47 @@ TEST_CASE("routes: broadcast: all trees at once are those worked out one by one"
   }
 }
 
+// From sparse to full, and changes from one to many at a time.
+TEST_CASE("routes: broadcast: trees that follow changes are those worked out anew") {
+  SeededRng rng(8);
+  for (int round = 0; round < 120; ++round) {
+    std::size_t size = 2 + rng.below(round < 100 ? 16 : 90);
+    std::uint64_t density = 1 + rng.below(size);
+    Peers peers;
+    for (std::size_t i = 0; i < size; ++i)
+      peers[name(i)].name = name(i);
+    auto flip = [&](std::size_t a, std::size_t b) {
+      for (auto [from, to] : {std::pair{a, b}, std::pair{b, a}}) {
+        auto& record = peers[name(from)];
+        ++record.version;
+        if (std::erase_if(record.connections, [&](auto& c) { return c.peer == name(to); }) == 0) {
+          record.connections.push_back({.peer = name(to), .established = rng.below(6) != 0});
+          std::sort(record.connections.begin(), record.connections.end(),
+                    [](auto& x, auto& y) { return x.peer < y.peer; });
+        }
+      }
+    };
+    for (std::size_t i = 0; i < size; ++i) {
+      for (std::size_t j = i + 1; j < size; ++j) {
+        if (rng.below(size) < density) flip(i, j);
+      }
+    }
+    Routes routes(name(rng.below(size)));
+    routes.recalculate(peers);
+    (void)routes.broadcast_of_all();
+    for (int step = 0; step < 30; ++step) {
+      for (std::uint64_t changes = 1 + rng.below(step % 5 == 0 ? size : 2); changes > 0;
+           --changes) {
+        auto a = rng.below(size);
+        flip(a, (a + 1 + rng.below(size - 1)) % size);
+      }
+      routes.recalculate(peers);
+      for (const auto& [origin, hops_of] : routes.broadcast_of_all())
+        REQUIRE(hops_of == routes.broadcast(origin));
+    }
+  }
+}
+
 TEST_CASE("routes: broadcast: every peer of a settled mesh gets one copy") {
   SeededRng rng(3);
   for (int round = 0; round < 30; ++round) {
