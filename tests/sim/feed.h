@@ -24,6 +24,8 @@ class Feed {
   ~Feed();
 
   Result<> listen();
+  // Once somebody from outside has joined, the last `late` hosts come up, one a second.
+  void grow_by(std::size_t late) { late_ = late; }
 
  private:
   // The real side of a host that has one.
@@ -49,6 +51,7 @@ class Feed {
   // Gives what did not fit.
   PathMtus send_out(std::size_t host);
   void on_timer();
+  void grow();
   void arm();
 
   io::EventLoop& loop_;
@@ -60,6 +63,8 @@ class Feed {
   std::unique_ptr<io::TcpListener> listener_;
   io::TcpConnector connector_;
   io::Timer timer_;
+  std::size_t late_ = 0;
+  io::Timer growth_;
 };
 
 }  // namespace weft::sim

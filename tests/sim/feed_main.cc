@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Plays a mesh until it has converged, says so, and lets real weavers join it at 10.101.0.1 and
-// onwards until it is told to end. tests/netns/thousand_test.py has one join and measures it.
+// onwards until it is told to end; then some more of its own come up, since in a mesh where all
+// have as many connections as they may a newcomer gets few. tests/netns/thousand_test.py has one
+// join and measures it.
 #include <csignal>
 #include <cstdio>
 
@@ -19,7 +21,7 @@ std::size_t argument(int argc, char** argv, int index, std::size_t otherwise) {
   if (index >= argc) return otherwise;
   auto value = parse_u64(argv[index]);
   if (value) return static_cast<std::size_t>(*value);
-  std::fprintf(stderr, "usage: weft-feed [PEERS [CONNECTION-LIMIT]]\n");
+  std::fprintf(stderr, "usage: weft-feed [PEERS [CONNECTION-LIMIT [LATE]]]\n");
   std::exit(2);
 }
 
@@ -27,6 +29,7 @@ std::size_t argument(int argc, char** argv, int index, std::size_t otherwise) {
 
 int main(int argc, char** argv) {
   ScaleOptions options{.hosts = argument(argc, argv, 1, 999),
+                       .late = argument(argc, argv, 3, 0),
                        .conn_limit = argument(argc, argv, 2, 30)};
   ScaleWorld world(options);
   auto took = world.run_until_converged(kConvergeWithin);
@@ -42,6 +45,7 @@ int main(int argc, char** argv) {
     return 1;
   }
   (void)loop.on_signals({SIGINT, SIGTERM}, [&](int) { loop.stop(); });
+  feed.grow_by(options.late);
   std::printf("ready: %zu peers, %zu connections, converged after %.1f s\n", world.live(),
               world.connections(), std::chrono::duration<double>(*took).count());
   std::fflush(stdout);

@@ -22,6 +22,7 @@ struct ScaleWorld::Pipe {
 ScaleWorld::ScaleWorld(const ScaleOptions& options) : options_(options), rng_(options.seed) {
   for (std::size_t id = 0; id < options.hosts; ++id) {
     hosts_.push_back(std::make_unique<Host>());
+    if (id + options.late >= options.hosts) continue;
     // Hosts that are launched together do not come up in the same instant.
     at(now_ + Duration(static_cast<Duration::rep>(rng_.below(1'000'000'000))),
        [this, id] { start(id); });

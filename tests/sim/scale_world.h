@@ -20,6 +20,7 @@ namespace weft::sim {
 struct ScaleOptions {
   std::uint64_t seed = 1;
   std::size_t hosts = 10;
+  std::size_t late = 0;        // the last so many of them are not started
   std::size_t conn_limit = 0;  // 0: none, a full mesh
   bool delta = true;
   bool ipam = true;
