@@ -42,8 +42,8 @@ def join_networks(host):
 
 
 def begin(program):
-    feed = subprocess.Popen(netns.command(FEED, program, str(PEERS - 1), str(LIMIT), str(LATE)),
-                            stdout=subprocess.PIPE, text=True,
+    command = netns.command(FEED, program, str(PEERS - 1), str(LIMIT), str(LATE))
+    feed = subprocess.Popen(command, stdout=subprocess.PIPE, text=True,
                             env=dict(os.environ, **scale.ENVIRONMENT))
     line = feed.stdout.readline()
     check(f"feed: {PEERS - 1 - LATE} simulated peers agree", line.startswith("ready:"), line.strip())
