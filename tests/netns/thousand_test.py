@@ -46,7 +46,8 @@ def begin(program):
     feed = subprocess.Popen(command, stdout=subprocess.PIPE, text=True,
                             env=dict(os.environ, **scale.ENVIRONMENT))
     line = feed.stdout.readline()
-    check(f"feed: {PEERS - 1 - LATE} simulated peers agree", line.startswith("ready:"), line.strip())
+    check(f"feed: {PEERS - 1 - LATE} simulated peers agree", line.startswith("ready:"),
+          line.strip())
     return feed
 
 
