@@ -6,6 +6,7 @@ running programs, by tests/netns/reference_test.py.)"""
 import json
 import os
 import re
+import subprocess
 import sys
 import unittest
 
@@ -13,8 +14,9 @@ import yaml
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, f"{ROOT}/tests/netns")
-from kube_rbac import MANIFEST, rights_of  # noqa: E402  (the path comes first)
+from kube_rbac import MANIFEST, Rights, rights_of  # noqa: E402  (the path comes first)
 
+BIN = os.environ.get("WEFT_BIN", f"{ROOT}/build/bin")
 NAME = r"[A-Z][A-Z0-9_]+[A-Z0-9]"
 # What Weave 2.8.1 and its continuation have, by its own texts and sources.
 WEAVES_VARIABLES = """CHECKPOINT_DISABLE CONN_LIMIT HAIRPIN_MODE IPALLOC_RANGE EXPECT_NPC KUBE_PEERS
@@ -173,6 +175,32 @@ class Endpoints(unittest.TestCase):
         self.assertEqual([name for name in WEAVES_METRICS if f"`{name}`" not in page], [])
 
 
+class Programs(unittest.TestCase):
+    def test_weave_has_the_flags_that_are_on_its_page(self):
+        def helped(*words):
+            return subprocess.run([f"{BIN}/weave", *words], capture_output=True, text=True,
+                                  check=True).stdout
+        commands = set(re.findall(r"^  ([a-z][a-z-]*) {2,}\S", helped("help"), re.MULTILINE))
+        self.assertGreater(len(commands), 15)
+        text = helped("help") + helped("ipam", "check", "--help") + "".join(
+            helped("help", command) for command in commands - {"help"})
+        program = set(re.findall(r"^  (?:-\w,)?(--[a-z][a-z-]*)", text, re.MULTILINE))
+        page = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]*)", read("docs/cli.md")))
+        self.assertEqual(program - page, set())
+        weavers = set(re.findall(r"`(--[a-z-]+)`", read("docs/reference/weaver.md")))
+        self.assertEqual(page - program - weavers, set())
+
+    def test_the_plugins_configuration_has_the_fields_that_are_on_its_page(self):
+        source = read("plugin/cni/core/config.cc")
+        plain = re.search(r"void read_plain_fields\(\) \{(.*?)\n  \}", source, re.DOTALL)[1]
+        fields = set(re.findall(r'"([a-z]\w*)"', plain))
+        own = re.search(r"void read_ipam\(.*?\n  \}", source, re.DOTALL)[0]
+        fields |= {f"ipam.{name}" for name in re.findall(
+            r'(?:fields\.\w+\(|ip\(fields, )"(\w+)"', own)}
+        documented = set(spans(section("docs/cni.md", "Configuration")))
+        self.assertEqual(fields | {"cniVersion", "dns"}, documented)
+
+
 class Words(unittest.TestCase):
     """What an operator is told to look for is there."""
 
@@ -233,7 +261,31 @@ class Configuration(unittest.TestCase):
                          {"mac": True, "ips": True, "dns": True})
 
 
-class Rights(unittest.TestCase):
+class Roles(unittest.TestCase):
+    def test_the_scripted_api_server_reads_them_as_a_real_one(self):
+        rights = Rights()
+
+        def allowed(method, kind, ns="", name="", group="", status="", watch=False):
+            return rights.allow(method, {"kind": kind, "ns": ns, "name": name, "group": group,
+                                         "status": status}, watch)
+        ours = {"ns": "kube-system", "name": "weave-net"}
+        self.assertTrue(allowed("GET", "configmaps", **ours))
+        self.assertFalse(allowed("GET", "configmaps", ns="kube-system"), "list is another verb")
+        self.assertFalse(allowed("GET", "configmaps", ns="kube-system", name="other"))
+        self.assertFalse(allowed("GET", "configmaps", ns="default", name="weave-net"))
+        self.assertFalse(allowed("PATCH", "configmaps", **ours))
+        self.assertFalse(allowed("PUT", "leases", **ours), "of another group")
+        self.assertTrue(allowed("PUT", "leases", group="coordination.k8s.io", **ours))
+        self.assertTrue(allowed("POST", "events", ns="default"), "of a cluster's role")
+        self.assertFalse(allowed("GET", "nodes", status="/status", name="n1"))
+        self.assertTrue(allowed("PATCH", "nodes", status="/status", name="n1"))
+        self.assertFalse(allowed("PATCH", "nodes", name="n1"))
+        self.assertFalse(allowed("GET", "pods"), "they are for Weave's nodes")
+        self.assertTrue(allowed("GET", "nodes", watch=True))
+        self.assertIn("list nodes", rights.unused())
+        self.assertNotIn("watch nodes", rights.unused())
+        self.assertEqual(len(rights.refused), 8)
+
     def test_the_page_has_the_verbs_that_the_manifest_grants(self):
         """That weave-kube uses each, and needs no other, is what tests/netns/kube_test.py finds."""
         granted = {}

@@ -125,6 +125,15 @@ class KubeHost:
                               capture_output=True, text=True, timeout=30)
         return done.returncode, done.stdout, done.stderr
 
+    def cni_status(self):
+        """What the plugin that was installed answers to STATUS: (code, message)."""
+        config = json.dumps({"cniVersion": "1.1.0", "name": "weave", "type": "weave-net"})
+        done = subprocess.run(self.host.command(f"{self.root}/opt/cni/bin/weave-net"),
+                              input=config, capture_output=True, text=True, timeout=30,
+                              env=dict(os.environ, CNI_COMMAND="STATUS", CNI_PATH="/opt/cni/bin"))
+        printed = json.loads(done.stdout) if done.stdout.strip() else {}
+        return printed.get("code", 0), printed.get("msg", "")
+
     def logged(self, text):
         with open(self.log, errors="replace") as file:
             return text in file.read()

@@ -222,6 +222,9 @@ def refuses(cluster, host):
     answer = host.get("/status", 6784)
     check("NetworkPolicy: a probe of Weave's manifest is not satisfied",
           answer[0] == 503 and "default/deny" in answer[1], answer[0])
+    code, fault = host.cni_status()
+    check("NetworkPolicy: a runtime that asks for STATUS is told",
+          code == 50 and "default/deny" in fault, f"{code} {fault}")
     check("NetworkPolicy: neither weaver nor configuration",
           host.weaver() is None and not os.path.exists(host.conflist))
     wait_for("NetworkPolicy: the condition says so", 10,
