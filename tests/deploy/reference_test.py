@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The reference pages and the sources say the same of variables, endpoints, error codes and rights,
-both ways; and nothing that Weave had goes without a word. (Flags and metrics are asked of the
-running programs, by tests/netns/reference_test.py.)"""
+both ways; and nothing that Weave had goes without a word. (Flags of
+weaver and weave-kube, and metrics, are asked of the programs by tests/netns/reference_test.py.)"""
 import json
 import os
 import re
@@ -16,23 +16,10 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, f"{ROOT}/tests/netns")
 from kube_rbac import MANIFEST, Rights, rights_of  # noqa: E402  (the path comes first)
 
+import weaves  # noqa: E402
+
 BIN = os.environ.get("WEFT_BIN", f"{ROOT}/build/bin")
 NAME = r"[A-Z][A-Z0-9_]+[A-Z0-9]"
-# What Weave 2.8.1 and its continuation have, by its own texts and sources.
-WEAVES_VARIABLES = """CHECKPOINT_DISABLE CONN_LIMIT HAIRPIN_MODE IPALLOC_RANGE EXPECT_NPC KUBE_PEERS
-    IPALLOC_INIT WEAVE_EXPOSE_IP WEAVE_METRICS_ADDR WEAVE_STATUS_ADDR WEAVE_HTTP_ADDR WEAVE_PASSWORD
-    WEAVE_MTU WEAVE_NO_FASTDP NO_MASQ_LOCAL IPTABLES_BACKEND EXTRA_ARGS DB_PREFIX HOST_ROOT
-    INIT_CONTAINER HOSTNAME WEAVE_DEBUG DOCKER_API_VERSION""".split()
-WEAVES_ENDPOINTS = """GET /status|GET /status/connections|GET /status/peers|GET /status/targets|
-    GET /status/ipam|GET /status/dns|GET /report|GET /ip|GET /ip/{}|GET /ip/{}/{}/{}|GET /ring|
-    GET /ipinfo/defaultsubnet|GET /ipinfo/tracker|GET /domain|GET /name|GET /dns-address|
-    GET /dns-address-port|GET /metrics|GET /proxyaddrs|GET /debug/pprof|POST /connect|POST /forget|
-    POST /expose/{}/{}|POST /ip/{}|POST /ip/{}/{}/{}|PUT /ip/{}/{}/{}|PUT /name/{}/{}|DELETE /ip/{}|
-    DELETE /ip/{}/{}|DELETE /name|DELETE /peer|DELETE /peer/{}"""
-WEAVES_METRICS = """weave_connections weave_connection_terminations_total weave_ips weave_max_ips
-    weave_dns_entries weave_flows weave_ipam_unreachable_count weave_ipam_unreachable_percentage
-    weave_ipam_pending_allocates weave_ipam_pending_claims""".split()
-
 # Words of others, in docs/troubleshooting.md.
 OTHERS = {"--field-selector", "ContainerCreating", "NotReady"}
 
@@ -95,7 +82,7 @@ class Variables(unittest.TestCase):
                 self.assertGreater(len(line.split("|")[2].strip()), 10, line)
 
     def test_every_one_of_weaves_is_read_or_answered(self):
-        self.assertEqual(set(WEAVES_VARIABLES) - self.core - self.replaced, set())
+        self.assertEqual(set(weaves.VARIABLES) - self.core - self.replaced, set())
 
     def test_the_manifest_sets_only_what_is_read(self):
         pod = next(part for part in yaml.safe_load_all(read(os.path.relpath(MANIFEST, ROOT)))
@@ -160,7 +147,7 @@ class Endpoints(unittest.TestCase):
 
     def test_every_one_of_weaves_is_served_or_its_absence_told(self):
         page = section("docs/reference/http-api.md", "Weave's that are not there")
-        for wanted in re.split(r"\|\s*", WEAVES_ENDPOINTS):
+        for wanted in weaves.ENDPOINTS:
             path = wanted.split()[1].split("/{}")[0]
             self.assertTrue(wanted in self.served or path in page, wanted)
 
@@ -172,7 +159,7 @@ class Endpoints(unittest.TestCase):
 
     def test_every_metric_of_weaves_is_on_the_page(self):
         page = read("docs/reference/metrics.md")
-        self.assertEqual([name for name in WEAVES_METRICS if f"`{name}`" not in page], [])
+        self.assertEqual([name for name in weaves.METRICS if f"`{name}`" not in page], [])
 
 
 class Programs(unittest.TestCase):
@@ -189,6 +176,13 @@ class Programs(unittest.TestCase):
         self.assertEqual(program - page, set())
         weavers = set(re.findall(r"`(--[a-z-]+)`", read("docs/reference/weaver.md")))
         self.assertEqual(page - program - weavers, set())
+
+    def test_every_flag_and_command_of_weaves_is_on_a_page(self):
+        flags = set(re.findall(r"--([a-z][a-z0-9-]*)", read("docs/reference/weaver.md")))
+        self.assertEqual(set(weaves.FLAGS) - flags, set())
+        commands = set(re.findall(r"[a-z][a-z-]*", " ".join(
+            re.findall(r"`([^`]+)`", read("docs/cli.md")))))
+        self.assertEqual(set(weaves.COMMANDS) - commands, set())
 
     def test_the_plugins_configuration_has_the_fields_that_are_on_its_page(self):
         source = read("plugin/cni/core/config.cc")
