@@ -14,7 +14,7 @@ namespace weft::cli {
 namespace {
 
 constexpr std::string_view kGroup = "Looking";
-constexpr std::string_view kNotReady = "weaver is starting: it is not ready yet";
+constexpr std::string_view kNotReady = "weaver is not ready yet";
 
 struct StatusOptions {
   std::string view;
@@ -23,7 +23,9 @@ struct StatusOptions {
 
 // Prints what is wrong, one sentence a line, where scripts that read the text do not stumble on it.
 ExitCode check_health(const Context& context, const Api& api) {
-  auto answer = api.read({.method = "GET", .target = "/report", .form = {}, .wants_json = true});
+  bool ready = true;  // the report says it as well
+  auto answer =
+      api.read({.method = "GET", .target = "/report", .form = {}, .wants_json = true}, &ready);
   if (auto* complaint = std::get_if<Complaint>(&answer)) return context.fail(complaint->text);
   const auto report = nlohmann::json::parse(std::get<std::string>(answer), nullptr, false);
   if (!report.is_object()) return context.fail("the daemon's report is no JSON");

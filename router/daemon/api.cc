@@ -40,6 +40,16 @@ void forget(const ApiCall& call) {
   call.reply(empty_reply(200));
 }
 
+void take_notices(const ApiCall& call) {
+  auto notices = parse_notices(call.request().parameters);
+  if (const auto* wrong = std::get_if<std::string>(&notices)) {
+    call.reply(error_reply(400, *wrong));
+    return;
+  }
+  call.control.set_notices(std::move(std::get<0>(notices)));
+  call.reply(empty_reply(204));
+}
+
 // The bridge address in the path, or nothing after an answer was sent.
 std::optional<Cidr> parse_address(const ApiCall& call) {
   const std::string text = call.path[0] + "/" + call.path[1];
@@ -77,9 +87,8 @@ constexpr Route change(std::string_view method, std::string_view pattern,
 }
 
 constexpr std::array kRoutes{
-    change("POST", "/connect", connect),
-    change("POST", "/forget", forget),
-    change("POST", "/expose/{}/{}", expose),
+    change("POST", "/connect", connect),      change("POST", "/forget", forget),
+    change("POST", "/notices", take_notices), change("POST", "/expose/{}/{}", expose),
     change("DELETE", "/expose/{}/{}", hide),
 };
 

@@ -11,6 +11,7 @@
 
 #include "base/ip.h"
 #include "ipam-crdt/allocator.h"
+#include "router/daemon/notices.h"
 #include "router/daemon/snapshot.h"
 
 namespace weft::daemon {
@@ -34,6 +35,9 @@ class Control {
   virtual std::optional<std::string> connect(const std::vector<std::string>& targets,
                                              bool replace) = 0;
   virtual void forget(const std::vector<std::string>& targets) = 0;
+
+  // What the program that runs us has to tell, in place of all that it told before.
+  virtual void set_notices(std::vector<Notice> notices) = 0;
 
   // The bridge's own addresses. Errors are for people.
   virtual std::optional<std::string> expose(Cidr address, bool skip_nat) = 0;

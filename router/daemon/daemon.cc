@@ -284,6 +284,7 @@ Snapshot Daemon::snapshot() const {
   s.bridge_mtu = network_.mtu();
   s.forwarding_accepted_in = network_.forwarding().accepted_in;
   s.forwarding_problems = network_.forwarding().problems;
+  s.notices = notices_.texts(s.now);
   s.degraded = degraded(s);
   return s;
 }

@@ -36,6 +36,9 @@ class Daemon final : public Control {
   std::optional<std::string> connect(const std::vector<std::string>& targets,
                                      bool replace) override;
   void forget(const std::vector<std::string>& targets) override;
+  void set_notices(std::vector<Notice> notices) override {
+    notices_.set(loop_.now(), std::move(notices));
+  }
   std::optional<std::string> expose(Cidr address, bool skip_nat) override;
   std::optional<std::string> hide(Cidr address) override;
   bool ipam_enabled() const override { return options_.ipam.has_value(); }
@@ -91,6 +94,7 @@ class Daemon final : public Control {
   TimePoint forwarding_at_;  // next look at others' filters
   std::unique_ptr<IpamInspector> inspector_;
   OwedReleases owed_{*this, options_.cni_state_dir};
+  Notices notices_;
   std::uint64_t last_request_ = 0;
   bool ready_ = false;
   int exit_code_ = 0;

@@ -129,6 +129,7 @@ std::vector<std::string> degraded(const Snapshot& snapshot) {
     out.push_back("frames are taken by libpcap, and swift is off, for there is no TAP device: " +
                   snapshot.capture.why_no_tap + "; --capture=pcap if that is as it should be");
   }
+  out.insert(out.end(), snapshot.notices.begin(), snapshot.notices.end());
   return out;
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What comes with the programs on a bare host: man pages, completion, options file, unit."""
+import json
 import os
 import re
 import shutil
@@ -143,6 +144,56 @@ class Completion(unittest.TestCase):
         said = output("zsh", "-f", "-c", "compdef() { :; }; _describe() { print -l -- $offered; }\n"
                       + text + "\nwords=(weave status pe); CURRENT=3; _weave")
         self.assertIn("peers:", said)
+
+
+class Plugin(unittest.TestCase):
+    """Called by hand, as people try it: `weave-net add ID NETNS`."""
+
+    def call(self, name, *arguments, **more):
+        environment = {key: value for key, value in os.environ.items()
+                       if not key.startswith("CNI_")}
+        return subprocess.run([f"{BIN}/{name}", *arguments], text=True, check=False,
+                              env=environment, timeout=30, **more)
+
+    def explained(self, name, printed):
+        version = re.search(r"version: '([^']+)'", read(f"{ROOT}/meson.build"))[1]
+        self.assertTrue(printed.startswith(f"{name} {version} is a CNI plugin: "), printed)
+        for word in ("It takes no arguments", "CNI_COMMAND", "CNI_NETNS", f"CNI_COMMAND=VERSION "
+                     f"{name}", "weave attach", "docs/cni.md"):
+            self.assertIn(word, printed)
+
+    def test_with_arguments_it_explains_itself_and_fails(self):
+        for name in ("weave-net", "weave-ipam"):
+            for arguments in (("add", "c1", "/run/netns/x"), ("del", "c1"), ("--help",), ("-h",),
+                              ("--version",)):
+                done = self.call(name, *arguments, stdin=subprocess.DEVNULL, capture_output=True)
+                self.assertEqual((done.returncode, done.stdout), (2, ""), arguments)
+                self.explained(name, done.stderr)
+
+    def test_in_a_terminal_it_does_not_wait_for_input(self):
+        ours, its = os.openpty()
+        try:
+            done = self.call("weave-net", stdin=its, capture_output=True)
+        finally:
+            os.close(ours)
+            os.close(its)
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.explained("weave-net", done.stderr)
+
+    def test_what_the_explanation_says_to_try_works(self):
+        said = self.call("weave-net", "--help", stdin=subprocess.DEVNULL, capture_output=True)
+        line = re.search(r"^  echo (.*\n.*)$", said.stderr, re.MULTILINE)[0]
+        environment = dict(os.environ, PATH=f"{BIN}:{os.environ['PATH']}")
+        reply = json.loads(output("sh", "-c", line, env=environment))
+        self.assertIn("1.1.0", reply["supportedVersions"])
+
+    def test_without_the_runtimes_variables_it_says_which_is_missing(self):
+        done = self.call("weave-net", input="{}", capture_output=True)
+        self.assertEqual(done.returncode, 1)
+        fault = json.loads(done.stdout)
+        self.assertEqual(fault["code"], 4)
+        self.assertIn("CNI_COMMAND", fault["msg"])
+        self.assertIn("CNI plugin weave-net", done.stderr)
 
 
 class Unit(unittest.TestCase):

@@ -70,5 +70,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(status >= 200 && status <= 503);
   }
   require(control.waiting.empty());
+  const auto told = control.told.texts(control.seen.now);
+  require(told.size() <= Notices::kCountMax);
+  for (const std::string& notice : told)
+    require(notice.size() <= Notice::kBytesMax && notice.find('\n') == std::string::npos);
   return 0;
 }

@@ -9,7 +9,7 @@ import threading
 import time
 
 from harness import PREFIX, active, check, main, netns, pod, pod_address, running, state, status
-from conflist import Network
+from conflist import Network, shipped
 
 WEAVE = {"type": "weave-net"}
 PORTMAP = {"type": "portmap", "capabilities": {"portMappings": True}, "snat": True}
@@ -200,8 +200,8 @@ def capabilities():
     wanted = {"mac": "0e:11:22:33:44:55", "ips": ["10.32.77.7/12"],
               "dns": {"servers": ["10.32.0.53"], "searches": ["weave.local"],
                       "options": ["ndots:2"]}}
-    plugin = {**WEAVE, "capabilities": {"mac": True, "ips": True, "dns": True}}
-    with Container(h1, [plugin], capabilities=wanted) as c:
+    plugins = shipped()["plugins"]
+    with Container(h1, plugins, capabilities=wanted) as c:
         link = next(l for l in c.links() if l["ifname"] == "eth0")
         check("capability mac: the interface has it", link["address"] == wanted["mac"])
         check("capability ips: the address is given, and is reached from another host",
@@ -210,7 +210,7 @@ def capabilities():
             "nameservers": ["10.32.0.53"], "search": ["weave.local"], "options": ["ndots:2"]},
             str(c.result["dns"]))
     both = {"ips": ["10.32.77.8/12", "10.32.77.9/12"]}
-    with Container(h1, [plugin], capabilities=both) as c:
+    with Container(h1, plugins, capabilities=both) as c:
         far = state().pod("p2")["netns"]
         check("capability ips: two addresses on one interface both answer",
               pings(far, "10.32.77.8") and pings(far, "10.32.77.9"))

@@ -6,7 +6,14 @@ import subprocess
 
 from netlab import netns
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DEBIAN_PLUGINS = "/usr/lib/cni"
+
+
+def shipped():
+    """The network that packages install."""
+    with open(f"{ROOT}/scripts/deploy/systemd/10-weave.conflist", encoding="utf-8") as file:
+        return json.load(file)
 
 
 class PluginError(Exception):

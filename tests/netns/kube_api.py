@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Kubernetes API server as far as weave-kube needs one, that misbehaves when told to: objects in
-memory with resource versions, lists in pages, watches with bookmarks, compare-and-swap, tokens,
-TLS. A real one will not answer 410, hang or break off on demand."""
+memory with resource versions, lists in pages, watches with bookmarks, compare-and-swap, tokens, the
+rights of the manifest, TLS. A real one will not answer 410, hang or break off on demand."""
 import collections
 import contextlib
 import http.server
@@ -15,12 +15,15 @@ import threading
 import time
 import urllib.parse
 
+from kube_rbac import Rights
+
 KINDS = {
     "nodes": ("v1", "Node"), "configmaps": ("v1", "ConfigMap"), "secrets": ("v1", "Secret"),
     "events": ("v1", "Event"), "leases": ("coordination.k8s.io/v1", "Lease"),
     "networkpolicies": ("networking.k8s.io/v1", "NetworkPolicy"),
 }
-PATH = re.compile(r"/(?:api/v1|apis/[a-z0-9.]+/v1)(?:/namespaces/(?P<ns>[^/]+))?/(?P<kind>[a-z]+)"
+PATH = re.compile(r"/(?:api/v1|apis/(?P<group>[a-z0-9.]+)/v1)(?:/namespaces/(?P<ns>[^/]+))?"
+                  r"/(?P<kind>[a-z]+)"
                   r"(?:/(?P<name>[^/]+))?(?P<status>/status)?")
 BOOKMARK_SECONDS = 1.0
 
@@ -76,6 +79,7 @@ class ApiServer:
     def __init__(self):
         self.store = Store()
         self.tokens = None   # those that are let in; None: everybody
+        self.rights = Rights()
         self.certificate = None  # (certificate file, key file): TLS
         self.requests = collections.Counter()  # "VERB kind"
         self.faults = []     # [pattern of "VERB path?query", what, how often]
@@ -193,7 +197,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if not found or found["kind"] not in KINDS:
             return self._refuse(404, "NotFound")
         api.requests[f"{self.command} {found['kind']}"] += 1
-        if query.get("watch") in ("1", "true"):
+        watch = query.get("watch") in ("1", "true")
+        if not api.rights.allow(self.command, found, watch):
+            return self._refuse(403, "Forbidden")
+        if watch:
             return self._watch(found["kind"], int(query.get("resourceVersion") or 0))
         getattr(self, f"_{self.command.lower()}")(found, query, body)
 

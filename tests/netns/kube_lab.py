@@ -118,16 +118,35 @@ class KubeHost:
             return self.get(f"/status/{view}", 6784)[1]
         return ""
 
+    def operator(self, *arguments):
+        """What somebody on the node sees of the command `weave`: (exit code, stdout, stderr)."""
+        done = subprocess.run(self.host.command(f"{self.cluster.lab.settings.bin}/weave",
+                                                *arguments),
+                              capture_output=True, text=True, timeout=30)
+        return done.returncode, done.stdout, done.stderr
+
+    def cni_status(self):
+        """What the plugin that was installed answers to STATUS: (code, message)."""
+        config = json.dumps({"cniVersion": "1.1.0", "name": "weave", "type": "weave-net"})
+        done = subprocess.run(self.host.command(f"{self.root}/opt/cni/bin/weave-net"),
+                              input=config, capture_output=True, text=True, timeout=30,
+                              env=dict(os.environ, CNI_COMMAND="STATUS", CNI_PATH="/opt/cni/bin"))
+        printed = json.loads(done.stdout) if done.stdout.strip() else {}
+        return printed.get("code", 0), printed.get("msg", "")
+
     def logged(self, text):
         with open(self.log, errors="replace") as file:
             return text in file.read()
 
-    def attach(self, name):
-        """A pod, by the plugin that was installed and the configuration that was written."""
+    def attach(self, name, asked=None):
+        """A pod, by the plugin that was installed and the configuration that was written; what is
+        `asked` for is handed on where the capability is declared, as a runtime does."""
         with open(self.conflist) as file:
             listed = json.load(file)
-        config = json.dumps({"cniVersion": listed["cniVersion"], "name": listed["name"],
-                             **listed["plugins"][0]})
+        plugin = listed["plugins"][0]
+        config = json.dumps({"cniVersion": listed["cniVersion"], "name": listed["name"], **plugin,
+                             "runtimeConfig": {name: value for name, value in (asked or {}).items()
+                                               if plugin["capabilities"].get(name)}})
         ns = PREFIX + name
         netns.add(ns)
         result = pod.call(self.host, f"{self.root}/opt/cni/bin", "ADD", pod.container_id(name), ns,
@@ -157,6 +176,9 @@ class Cluster:
         self.hosts = [KubeHost(self, host.name) for host in self.lab.hosts()]
         for host in self.hosts:
             self.api.add_node(host.name, underlay.address(host.host.number))
+        # As the manifest ships it; nobody may create it.
+        self.api.store.put("secrets", {"metadata": {"name": "weave-passwd",
+                                                    "namespace": "kube-system"}})
         return self
 
     def _prepare_tls(self):

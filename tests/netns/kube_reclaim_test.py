@@ -49,6 +49,10 @@ def five_nodes_gone():
                  lambda: api.store.get("configmaps", "weave-net", "kube-system")["metadata"][
                      "annotations"]["kube-peers.weave.works/peers"].count("PeerName") == 3)
         check("no lock is left", not [k for k in listed if re.search(r"(\w\w_){5}", k)], listed)
+        check("RBAC: nothing was asked that the manifest does not grant", not api.rights.refused,
+              sorted(map(str, api.rights.refused)))
+        check("RBAC: a node was looked up before its space was taken",
+              "get nodes" not in api.rights.unused())
         check("Events tell of it",
               any("AddressesReclaimed" in api.reasons(h.name) for h in stay))
 

@@ -30,6 +30,11 @@ def ping(source, address):
                                         address), capture_output=True).returncode == 0
 
 
+def told(said):
+    """What is degraded, of what `weave status` printed."""
+    return " | ".join(re.findall(r"Degraded: (.*)", said[1]))
+
+
 def without_api(hosts):
     """Nothing can be decided, so nothing is begun; and nobody gives up."""
     for host in hosts:
@@ -39,6 +44,19 @@ def without_api(hosts):
     wait_for("no API: it is told why pods are not served", 10,
              lambda: all("API server" in h.get("/readyz")[1] for h in hosts))
     time.sleep(1)
+    check("no API: weave status says what is waited for, though there is no weaver", all(
+        "Status: weaver is not started" in (said := h.operator("status"))[1]
+        and "Degraded: weave-kube: weaver is not started: the API server has not said" in said[1]
+        for h in hosts), told(hosts[0].operator("status")))
+    code, out, _ = hosts[0].operator("-o", "json", "status")
+    check("no API: for programs, too", code == 0 and json.loads(out)["Ready"] is False
+          and "API server" in json.loads(out)["Degraded"][0], repr(out))
+    code, _, err = hosts[0].operator("status", "--check")
+    check("no API: status --check fails with the reason",
+          code == 3 and "degraded: weave-kube: " in err, repr(err))
+    code, _, err = hosts[0].operator("ps")
+    check("no API: other commands tell it, too", code == 1 and "weaver is not started" in err,
+          repr(err))
     check("no API: weaver waits", not any(h.weaver() for h in hosts))
     check("no API: no CNI configuration", not any(os.path.exists(h.conflist) for h in hosts))
     check("no API: the plugin is there", all(
@@ -81,6 +99,11 @@ def pods(hosts):
               bool(gateway) and f"default via {gateway[1]} dev eth0" in route, route.strip())
     check("pods: they reach one another", all(
         ping(made[a][0], made[b][1]) for a, b in ((0, 1), (1, 2), (2, 0))))
+    mac = "0e:11:22:33:44:55"
+    ns, address = hosts[1].attach("p7", {"ips": ["10.32.77.7/12"], "mac": mac})
+    link = subprocess.run(["ip", "-n", ns, "link", "show", "eth0"], capture_output=True, text=True)
+    check("pods: one that asks for an address and a MAC gets them",
+          address == "10.32.77.7" and mac in link.stdout and ping(made[0][0], address), address)
     return made
 
 
@@ -98,7 +121,19 @@ def configuration(api, host):
     wait_for("CNI: a file that sorts before ours is told of, in status and Events", 8,
              lambda: "05-other.conf" in host.status()
              and {"CniConfigShadowed", "CniConfigMended"} <= api.reasons(host.name))
+    shadowed = "weave-kube: CNI configuration: 05-other.conf sorts before ours"
+    wait_for("CNI: and in weaver's status", 8, lambda: shadowed in told(host.operator("status")))
     os.remove(other)
+    wait_for("CNI: which no longer says so once it is gone", 8,
+             lambda: "weave-kube" not in host.operator("status")[1])
+    os.remove(host.conflist)
+    os.mkdir(host.conflist)
+    wait_for("CNI: one that cannot be written is told of in both, and the node is not ready", 8,
+             lambda: not host.ready() and "CNI configuration: cannot write" in host.status()
+             and "weave-kube: CNI configuration: cannot write" in host.operator("status")[1])
+    os.rmdir(host.conflist)
+    wait_for("CNI: and is ready again when it can", 8, lambda: host.ready() and json.loads(
+        read(host.conflist))["name"] == "weave")
 
 
 def faults(cluster, hosts):
@@ -123,6 +158,8 @@ def faults(cluster, hosts):
     api.drop_connections()
     wait_for("faults: an expired certificate is not believed, and status says so", 15,
              lambda: all("certificate has expired" in h.status() for h in hosts))
+    wait_for("faults: weaver's status, too", 8, lambda: all(
+        "Degraded: weave-kube: API server: " in h.operator("status")[1] for h in hosts))
     check("faults: nodes are served all the same", all(h.ready() for h in hosts))
     api.certificate = good
     api.store.delete("nodes", "h8")
@@ -175,12 +212,52 @@ def refuses(cluster, host):
     wait_for("NetworkPolicy: a new node is refused, with the reason in status and Event", 20,
              lambda: "default/deny" in host.get("/readyz")[1]
              and "TakeoverRefused" in cluster.api.reasons(host.name))
+    wait_for("NetworkPolicy: the log has the reason", 5,
+             lambda: read(host.log).count("this node is not taken over: there is a NetworkPolicy"))
+    said = host.operator("status")
+    check("NetworkPolicy: weave status says why, and what to do",
+          "Degraded: weave-kube: weaver is not started: this node is not taken over: there is a "
+          "NetworkPolicy (default/deny)" in said[1]
+          and "WEFT_ALLOW_UNENFORCED_POLICIES=1" in said[1], told(said))
+    answer = host.get("/status", 6784)
+    check("NetworkPolicy: a probe of Weave's manifest is not satisfied",
+          answer[0] == 503 and "default/deny" in answer[1], answer[0])
+    code, fault = host.cni_status()
+    check("NetworkPolicy: a runtime that asks for STATUS is told",
+          code == 50 and "default/deny" in fault, f"{code} {fault}")
     check("NetworkPolicy: neither weaver nor configuration",
           host.weaver() is None and not os.path.exists(host.conflist))
     wait_for("NetworkPolicy: the condition says so", 10,
              lambda: cluster.api.condition(host.name).get("status") == "True")
     cluster.api.store.delete("networkpolicies", "deny", "default")
     wait_for("NetworkPolicy: without policies it is taken over", 30, host.ready)
+    check("NetworkPolicy: weaver answers at its address itself",
+          "Service: router" in host.operator("status")[1])
+    cluster.api.store.put("networkpolicies", policy)
+    wait_for("NetworkPolicy: one that comes later is told of by weaver's status", 8,
+             lambda: "Degraded: weave-kube: NetworkPolicy: there is a NetworkPolicy (default/deny)"
+             in host.operator("status")[1])
+    cluster.api.store.delete("networkpolicies", "deny", "default")
+    wait_for("NetworkPolicy: and no longer when it has gone", 8,
+             lambda: "NetworkPolicy" not in host.operator("status")[1])
+
+
+def repeated(api, host):
+    """The same Event told again, a minute later at the soonest."""
+    def count():
+        os.path.exists(host.conflist) and os.remove(host.conflist)
+        return max([event["count"] for event in api.store.all("events")
+                    if event["reason"] == "CniConfigMended"])
+    wait_for("Events: one that is told again counts up", 75, lambda: count() > 1)
+
+
+def rights(api):
+    """Of the manifest's rights all are used here but that of looking one node up, before its space
+    is reclaimed (kube_reclaim_test)."""
+    check("RBAC: nothing was asked that the manifest does not grant", not api.rights.refused,
+          sorted(map(str, api.rights.refused)))
+    check("RBAC: nothing is granted that is not used", api.rights.unused() == {"get nodes"},
+          sorted(api.rights.unused()))
 
 
 def story():
@@ -195,6 +272,8 @@ def story():
         ends(hosts[1])
         begins_without_api(cluster, hosts[1])
         refuses(cluster, hosts[2])
+        repeated(cluster.api, hosts[0])
+        rights(cluster.api)
         metrics = set(re.findall(r"^# TYPE (\w+)", hosts[0].get("/metrics")[1], re.MULTILINE))
         page = read(f"{ROOT}/docs/reference/weave-kube.md")
         documented = set(re.findall(r"^\| `(we[a-z]+_\w+)`", page, re.MULTILINE))

@@ -7,11 +7,8 @@ import sys
 import time
 
 from harness import check, main, running, state, wait_for
+from conflist import shipped
 from runtimes import IMAGE, Machine, make_image, missing
-
-NETWORK = {"cniVersion": "1.0.0", "name": "weave", "plugins": [
-    {"type": "weave-net", "hairpinMode": True},
-    {"type": "portmap", "capabilities": {"portMappings": True}, "snat": True}]}
 
 # crun knows cgroups of one version alone, and mixed ones it refuses: this host of the lab shows it
 # the second, and podman makes none.
@@ -35,7 +32,7 @@ PODMAN = "podman --storage-driver vfs"
 
 class Podman(Machine):
     def __init__(self, host, bin_dir, image):
-        super().__init__(host, bin_dir, NETWORK)
+        super().__init__(host, bin_dir, shipped())
         self.run(CGROUPS)
         with open(self.file("podman.conf"), "w") as file:
             file.write(CONF)
@@ -72,6 +69,13 @@ def containers():
         routes = two.podman("exec web /bin/ip route")
         check("podman: the default route leads to the overlay", "default via 10." in routes,
               routes.splitlines()[0] if routes else "")
+        asked = two.serve("asked", "--ip", "10.32.77.7", "--mac-address", "0e:11:22:33:44:55")
+        link = two.podman("exec asked /bin/ip link show dev eth0")
+        check("podman: an address and a MAC that are asked for are given",
+              asked == "10.32.77.7" and "0e:11:22:33:44:55" in link, f"{asked} {link.split()[-3:]}")
+        said = one.podman("exec web /bin/fetch 10.32.77.7 80", check=False)
+        check("podman: and it is reached there from another host", said == "here\n", said.strip())
+        two.podman("rm -f -t 0 asked")
         one.podman("restart -t 0 web")
         again = address_of(one)
         # The server needs a moment to listen: refused then, never unanswered.

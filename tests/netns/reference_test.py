@@ -52,7 +52,7 @@ def config_file():
 
 
 def metrics():
-    name = r"(?:weave|weft)_\w+"
+    name = r"(?:weave|weft|process)_\w+"
     cells = [row.split("|")[1] for row in page("metrics.md").splitlines() if row.startswith("| `")]
     with running("--hosts", "2", "--password", "x"):
         text = state().host("h1").http("GET", "/metrics")[1]

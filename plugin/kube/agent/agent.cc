@@ -44,6 +44,7 @@ Agent::Agent(io::EventLoop& loop, AgentOptions options, std::vector<std::string>
       status_(loop, machines_, options_.launch.node_name,
               {options_.name_space, options_.pod_name, options_.pod_uid}, rng_),
       network_(loop, daemon_, cni_config(options_), options_.expose, network_handlers()),
+      notifier_(loop, daemon_, [this] { return notices(); }),
       supervisor_(loop, supervisor_handlers()),
       installer_(loop, [this] { install(); }),
       nodes_(ListWatch::Config{.resource = Resource::nodes, .path = "/api/v1/nodes"}, rng_,
@@ -129,6 +130,8 @@ std::optional<PeerName> Agent::own_name() const {
 }
 
 void Agent::start_machines(PeerName own) {
+  stand_in_ = stand_in_for_weaver(
+      loop_, options_.daemon, options_.launch.node_name, [this] { return notices(); }, log_);
   machines_.add(nodes_);
   machines_.add(policies_);
   machines_.add(peers_);
@@ -220,6 +223,7 @@ void Agent::launch() {
   }
   log_(line(LogLevel::info, "seed",
             "--ipalloc-init=" + seeding_->ipalloc_init + ": " + seeding_->reason));
+  stand_in_.reset();
   const auto peers = peers_->synced() ? peers_->addresses() : options_.launch.named_peers;
   supervisor_.start({.path = options_.weaver,
                      .arguments = weaver_arguments(options_.launch, seeding_->ipalloc_init, peers),
@@ -228,11 +232,13 @@ void Agent::launch() {
 }
 
 void Agent::on_daemon_up() {
+  notifier_.on_daemon_up();
   machines_.run([this](TimePoint, Effects& out) { peers_->on_daemon_started(out); });
 }
 
 void Agent::on_state(bool up, const std::string& why) {
   status_.on_state(up, why);
+  not_served_ = up ? "" : why;
   if (!up || state_.served) return;
   AgentState served = state_;
   served.served = true;
@@ -271,11 +277,11 @@ void Agent::install() {
     log_(line(LogLevel::info, "cni",
               "installed in " + options_.cni_bin_dir + ": " + join(report->changed, ", ")));
   }
-  if (report->portmap_missing) {
-    note(LogLevel::error, {true, "PortmapMissing",
-                           "there is no portmap plugin in " + options_.cni_bin_dir +
-                               ": no pod can start; install the CNI project's plugins there"});
-  }
+  portmap_problem_ = !report->portmap_missing
+                         ? ""
+                         : "there is no portmap plugin in " + options_.cni_bin_dir +
+                               ": no pod can start; install the CNI project's plugins there";
+  if (report->portmap_missing) note(LogLevel::error, {true, "PortmapMissing", portmap_problem_});
 }
 
 void Agent::check_kernel() {

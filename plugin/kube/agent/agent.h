@@ -15,6 +15,7 @@
 #include "plugin/kube/agent/machine_of.h"
 #include "plugin/kube/agent/node_network.h"
 #include "plugin/kube/agent/node_status.h"
+#include "plugin/kube/agent/notices.h"
 #include "plugin/kube/agent/options.h"
 #include "plugin/kube/agent/password.h"
 #include "plugin/kube/agent/state_file.h"
@@ -46,10 +47,14 @@ class Agent {
   std::string waiting_for() const;
   // What is wrong here and now, one sentence each.
   std::vector<std::string> problems() const;
+  // What weaver's status is to show: these, and why weaver is not started or pods are not served.
+  // Of policies that are not enforced only if nobody has allowed it.
+  std::vector<std::string> notices() const;
   // Why new pods cannot be served; empty: they can.
   std::string not_ready() const;
 
  private:
+  std::vector<std::string> faults() const;
   NodeNetwork::Handlers network_handlers();
   Supervisor::Handlers supervisor_handlers();
 
@@ -90,6 +95,8 @@ class Agent {
   DaemonApi daemon_;
   NodeStatus status_;
   NodeNetwork network_;
+  Notifier notifier_;
+  std::unique_ptr<io::HttpServer> stand_in_;  // until weaver is started
   Supervisor supervisor_;
   io::Timer installer_;
   MachineOf<ListWatch> nodes_;
@@ -106,8 +113,10 @@ class Agent {
   bool launched_ = false;
   bool stopping_ = false;
   std::string obstacle_ = "the plugin is not installed";
+  std::string portmap_problem_;
   std::string kernel_problem_;
-  std::string verdict_;  // why not, or what is not enforced
+  std::string not_served_;  // since long enough for the node's condition to say so
+  std::string verdict_;     // why not, or what is not enforced
   int exit_code_ = 0;
 };
 

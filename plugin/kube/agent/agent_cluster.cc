@@ -144,15 +144,16 @@ std::string Agent::waiting_for() const {
          (why.empty() ? "" : ": " + why);
 }
 
-std::vector<std::string> Agent::problems() const {
+std::vector<std::string> Agent::faults() const {
   std::vector<std::string> out;
   const auto add = [&out](const std::string& what, const std::string& text) {
     if (!text.empty()) out.push_back(what + text);
   };
   add("API server: ", machines_.api().trouble());
   add("nodes: ", nodes_->status().last_error);
-  if (launched_) add("NetworkPolicy: ", verdict_);
   add("plugin: ", obstacle_);
+  add("plugin: ", portmap_problem_);
+  add("CNI configuration: ", network_.config_fault());
   add("kernel: ", kernel_problem_);
   if (!network_.before_ours().empty()) {
     add("CNI configuration: ", join(network_.before_ours(), ", ") + " sorts before ours");
@@ -169,10 +170,27 @@ std::vector<std::string> Agent::problems() const {
   return out;
 }
 
+std::vector<std::string> Agent::problems() const {
+  std::vector<std::string> out = faults();
+  if (launched_ && !verdict_.empty()) out.push_back("NetworkPolicy: " + verdict_);
+  return out;
+}
+
+std::vector<std::string> Agent::notices() const {
+  std::vector<std::string> out = options_.launch.allow_unenforced ? faults() : problems();
+  const bool told = not_served_ == obstacle_ || not_served_ == network_.config_fault();
+  if (const std::string waiting = waiting_for(); !waiting.empty()) {
+    out.insert(out.begin(), "weaver is not started: " + waiting);
+  } else if (!not_served_.empty() && !told) {
+    out.insert(out.begin(), "pods are not served: " + not_served_);
+  }
+  return out;
+}
+
 std::string Agent::not_ready() const {
   if (std::string waiting = waiting_for(); !waiting.empty()) return waiting;
   if (!network_.serving()) return network_.reason();
-  return obstacle_;
+  return obstacle_.empty() ? network_.config_fault() : obstacle_;
 }
 
 }  // namespace weft::kube

@@ -95,8 +95,7 @@ void DaemonApi::cancel_expose() {
   exposing_ = 0;
 }
 
-void DaemonApi::tell_peers(const std::string& target, io::HttpCall call,
-                           std::function<void(bool)> done) {
+void DaemonApi::post(const std::string& target, io::HttpCall call, std::function<void(bool)> done) {
   call.method = "POST";
   call.target = target;
   call.timeout = kCallTimeout;
@@ -110,14 +109,21 @@ void DaemonApi::connect(const std::vector<std::string>& peers, bool replace,
   for (const std::string& peer : peers)
     call.form.emplace_back("peer", peer);
   if (replace) call.form.emplace_back("replace", "true");
-  tell_peers("/connect", std::move(call), std::move(done));
+  post("/connect", std::move(call), std::move(done));
 }
 
 void DaemonApi::forget(const std::vector<std::string>& peers, std::function<void(bool)> done) {
   io::HttpCall call;
   for (const std::string& peer : peers)
     call.form.emplace_back("peer", peer);
-  tell_peers("/forget", std::move(call), std::move(done));
+  post("/forget", std::move(call), std::move(done));
+}
+
+void DaemonApi::tell(const std::vector<std::string>& notices, std::function<void(bool)> done) {
+  io::HttpCall call;
+  for (const std::string& notice : notices)
+    call.form.emplace_back("notice", notice);
+  post("/notices", std::move(call), std::move(done));
 }
 
 void DaemonApi::remove_peer(PeerName peer, std::function<void(std::optional<std::uint64_t>)> done) {

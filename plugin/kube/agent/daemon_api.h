@@ -34,6 +34,8 @@ class DaemonApi {
 
   void connect(const std::vector<std::string>& peers, bool replace, std::function<void(bool)> done);
   void forget(const std::vector<std::string>& peers, std::function<void(bool)> done);
+  // What weaver's status is to show beside its own: these and no others.
+  void tell(const std::vector<std::string>& notices, std::function<void(bool)> done);
   // How many addresses were taken over; none: refused, or no answer.
   void remove_peer(PeerName peer, std::function<void(std::optional<std::uint64_t>)> done);
   // The whole report as JSON text; none: no answer.
@@ -42,7 +44,7 @@ class DaemonApi {
  private:
   using Done = std::function<void(const Result<io::HttpResponse>&)>;
   io::HttpCaller::CallId ask(io::HttpCall call, Done done);
-  void tell_peers(const std::string& target, io::HttpCall call, std::function<void(bool)> done);
+  void post(const std::string& target, io::HttpCall call, std::function<void(bool)> done);
   void expose_address(const Cidr& address, const std::function<void(const Exposed&)>& done);
 
   io::HttpCaller caller_;

@@ -49,6 +49,8 @@ class NodeNetwork {
   bool serving() const { return phase_ == Phase::serving; }
   const std::string& reason() const { return reason_; }  // why not
   const std::vector<std::string>& before_ours() const { return before_ours_; }
+  // Why the CNI configuration is not as it must be; empty: it is, or it is not its turn.
+  const std::string& config_fault() const { return last_complaint_; }
   std::optional<Cidr> exposed() const { return exposed_; }
 
  private:

@@ -2,6 +2,7 @@
 #include "plugin/kube/host/cni_config.h"
 
 #include <algorithm>
+#include <array>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +15,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;  // people read the file
 
+// Runtimes hand on what is asked for of these only if they are declared.
+constexpr std::array kCapabilities{"mac", "ips", "dns"};
 // With this capability runtimes hand pods' annotations on.
 constexpr const char* kAnnotations = "io.kubernetes.cri.pod-annotations";
 constexpr mode_t kFileMode = 0644;
@@ -28,7 +31,9 @@ bool read_by_runtimes(const std::string& name) {
 std::string cni_config_text(const CniConfigOptions& options) {
   Json net = {{"type", "weave-net"}, {"hairpinMode", options.hairpin}};
   if (!options.anti_spoofing) net["antiSpoofing"] = false;
-  if (options.opt_out_by_annotation) net["capabilities"] = {{kAnnotations, true}};
+  for (const char* capability : kCapabilities)
+    net["capabilities"][capability] = true;
+  if (options.opt_out_by_annotation) net["capabilities"][kAnnotations] = true;
   if (!options.daemon_address.empty()) net["weaveHttpAddr"] = options.daemon_address;
   const Json portmap = {
       {"type", "portmap"}, {"capabilities", {{"portMappings", true}}}, {"snat", true}};

@@ -126,6 +126,7 @@ TEST_CASE("api: changes: a client that is not local is refused and nothing happe
   World w;
   const std::pair<const char*, const char*> changes[] = {{"POST", "/connect?peer=1.2.3.4"},
                                                          {"POST", "/forget?peer=1.2.3.4"},
+                                                         {"POST", "/notices?notice=x"},
                                                          {"POST", "/expose/10.32.0.1/12"},
                                                          {"DELETE", "/expose/10.32.0.1/12"},
                                                          {"POST", "/ip/c1"},
@@ -151,6 +152,7 @@ TEST_CASE("api: changes: a client that is not local is refused and nothing happe
     CHECK(ask(w.api.control_handler(), page).status == 403);
   }
   CHECK(w.control.targets.empty());
+  CHECK(w.control.told.texts(w.control.seen.now).empty());
   CHECK(w.control.exposed.empty());
   CHECK(w.control.addresses.empty());
   CHECK(!w.control.shut_down);
@@ -187,6 +189,35 @@ TEST_CASE("api: connect: an endless list of targets is refused") {
     many.parameters.emplace_back("peer", "10.0.0.1");
   CHECK(ask(w.api.control_handler(), many).status == 400);
   CHECK(w.control.targets.empty());
+}
+
+TEST_CASE("api: notices: those told last are kept for two minutes, on one line each") {
+  World w;
+  const auto texts = [&](Duration later) {
+    return w.control.told.texts(w.control.seen.now + later);
+  };
+  CHECK(w.ask("POST", "/notices", "notice=old").status == 204);
+  CHECK(w.ask("POST", "/notices", "notice=one%0Aline&other=x&notice=two").status == 204);
+  CHECK(texts(std::chrono::seconds(119)) == std::vector<std::string>{"one?line", "two"});
+  CHECK(texts(std::chrono::seconds(120)).empty());
+  CHECK(w.ask("POST", "/notices").status == 204);
+  CHECK(texts(std::chrono::seconds(0)).empty());
+}
+
+TEST_CASE("api: notices: too many, too long and empty ones are refused, and what was told stays") {
+  World w;
+  CHECK(w.ask("POST", "/notices", "notice=kept").status == 204);
+  const auto refused = [&](std::size_t count, const std::string& text) {
+    io::HttpRequest told = request("POST", "/notices");
+    for (std::size_t i = 0; i < count; ++i)
+      told.parameters.emplace_back("notice", text);
+    return ask(w.api.control_handler(), told).status == 400;
+  };
+  CHECK(refused(1, ""));
+  CHECK(refused(1, std::string(Notice::kBytesMax + 1, 'x')));
+  CHECK(refused(Notices::kCountMax + 1, "x"));
+  CHECK(w.control.told.texts(w.control.seen.now) == std::vector<std::string>{"kept"});
+  CHECK_FALSE(refused(Notices::kCountMax, std::string(Notice::kBytesMax, 'x')));
 }
 
 TEST_CASE("api: expose: addresses, skipNAT and failures of the bridge") {

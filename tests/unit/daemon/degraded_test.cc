@@ -42,6 +42,12 @@ TEST_CASE("degraded: another owner's filter that could not be changed is told") 
   CHECK(any_has(degraded(control.seen), "iptables-nft FORWARD: denied"));
 }
 
+TEST_CASE("degraded: what the program that runs us has to tell stands with our own sentences") {
+  fake::FakeControl control;
+  control.seen.notices = {"weave-kube: API server: connection refused"};
+  CHECK(degraded(control.seen) == control.seen.notices);
+}
+
 TEST_CASE("degraded: every kind of fault has its sentence") {
   fake::FakeControl control;
   Snapshot& s = control.seen;

@@ -23,6 +23,7 @@ class FakeControl final : public Control {
   Snapshot snapshot() const override { return seen; }
   std::optional<std::string> connect(const std::vector<std::string>& wanted, bool replace) override;
   void forget(const std::vector<std::string>& unwanted) override;
+  void set_notices(std::vector<Notice> notices) override { told.set(seen.now, std::move(notices)); }
   std::optional<std::string> expose(Cidr address, bool skip_nat) override;
   std::optional<std::string> hide(Cidr address) override;
   bool ipam_enabled() const override { return ipam_on; }
@@ -45,6 +46,7 @@ class FakeControl final : public Control {
   void answer_all(const IpamOutcome& outcome);
 
   Snapshot seen;
+  Notices told;
   ipam::AllocatorConfig config;
   bool ipam_on = true;
   bool wait = false;  // requests are held back until answer_all()

@@ -73,7 +73,8 @@ TEST_CASE("cni configuration: spoofing and further plugins as asked for") {
     return nlohmann::json::parse(cni_config_text(options))["plugins"];
   };
   CHECK_FALSE(plugins({})[0].contains("antiSpoofing"));
-  CHECK_FALSE(plugins({})[0].contains("capabilities"));
+  const auto declared = nlohmann::json::parse(R"({"mac": true, "ips": true, "dns": true})");
+  CHECK(plugins({})[0]["capabilities"] == declared);
   CHECK(plugins({.anti_spoofing = false})[0]["antiSpoofing"] == false);
   CHECK(plugins({.opt_out_by_annotation =
                      true})[0]["capabilities"]["io.kubernetes.cri.pod-annotations"] == true);
