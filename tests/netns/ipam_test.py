@@ -116,6 +116,11 @@ def moved_in():
             check("moving in: its file is as it was", file.read() == before)
         check("moving in: the second start takes our own state",
               "moved in" not in last_run("h1"))
+        lab("stop", "h1")
+        shutil.copy(f"{ROOT}/tests/golden/weave-netdata-host2.db", weave)
+        lab("start", "h1")
+        check("moving in: nor does it take a newer file, as after a time back with Weave",
+              "moved in" not in last_run("h1") and name_of("h1") == "7a:00:00:00:00:01")
 
 
 def in_the_way():
