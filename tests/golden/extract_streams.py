@@ -120,7 +120,11 @@ def view(path):
         peers[peer["Name"]] = {"nickname": peer["NickName"], "uid": peer["UID"],
                                "connections": sorted(ends)}
     ipam = report.get("IPAM", {})
-    return {"peers": peers, "active": ipam.get("ActiveIPs", 0),
+    router = report["Router"]
+    return {"unicast": {route["Dest"]: route["Via"] for route in router["UnicastRoutes"]},
+            "broadcast": {route["Source"]: sorted(route["Via"] or [])
+                          for route in router["BroadcastRoutes"]},
+            "peers": peers, "active": ipam.get("ActiveIPs", 0),
             "ring": [[e["Token"], e["Size"], e["Peer"]] for e in ipam.get("Entries") or []]}
 
 

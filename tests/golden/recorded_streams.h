@@ -46,7 +46,7 @@ struct Act {  // "POST /ip/first"
 
 struct View {
   Millis at;
-  nlohmann::json shown;  // peers, ring, number of addresses in use
+  nlohmann::json shown;  // peers, routes, ring, number of addresses in use
 };
 
 struct Life {  // of one daemon, from a start to its end

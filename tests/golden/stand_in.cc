@@ -67,9 +67,20 @@ json last_told(const std::vector<Said>& all, PeerName us, Millis until) {
   return {{"links", links}, {"ring", ring}};
 }
 
-// What a daemon's report says of the mesh and the ring, in the form of the recorded ones.
-json shown_of(const peer::Peer& peer) {
-  json out{{"peers", json::object()}, {"ring", json::array()}};
+std::vector<std::string> hops_of(const Node& node, const std::string& source) {
+  std::vector<std::string> out;
+  for (auto hop : node.broadcast_hops(*PeerName::parse(source)))
+    out.push_back(hop.text());
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+// What a daemon's report says of the mesh and the ring, in the form of the recorded ones. Weave
+// tells the way of broadcasts of those sources that it has had one from.
+json shown_of(const peer::Peer& peer, const json& sources) {
+  json out{{"peers", json::object()}, {"ring", json::array()}, {"broadcast", json::object()}};
+  for (const auto& item : sources.items())
+    out["broadcast"][item.key()] = hops_of(peer.node(), item.key());
   for (const auto& p : peer.node().status({}).peers) {
     std::vector<json> ends;
     for (const auto& c : p.connections)
@@ -78,6 +89,8 @@ json shown_of(const peer::Peer& peer) {
     out["peers"][p.name.text()] = {
         {"nickname", p.nickname}, {"uid", p.uid.value}, {"connections", ends}};
   }
+  for (const auto& [destination, via] : peer.node().unicast_routes())
+    out["unicast"][destination.text()] = via.text();
   auto ipam = peer.allocator()->status();
   out["active"] = ipam.active;
   for (const auto& entry : ipam.entries)
@@ -264,7 +277,7 @@ void StandIn::act(const Act& act) {
 
 void StandIn::look(const View& view) {
   CAPTURE(view.at.count());
-  auto ours = shown_of(*peer_);
+  auto ours = shown_of(*peer_, view.shown["broadcast"]);
   forget_as_then(ours, view.shown);
   CHECK(ours == view.shown);
   for (const auto& item : streams_)
@@ -327,6 +340,7 @@ void StandIn::carry_out(const Effect& effect, peer::PeerEffects& out) {
   } else if (const auto* send = std::get_if<Send>(&effect)) {
     deliver(send->link, send->bytes, out);
   } else if (const auto* ready = std::get_if<LinkReady>(&effect)) {
+    check_ready(*ready);
     peer_->on_overlay_established(now_, ready->link, out);
   } else if (const auto* line = std::get_if<LogLine>(&effect)) {
     last_line_ = line->text;
@@ -334,6 +348,19 @@ void StandIn::carry_out(const Effect& effect, peer::PeerEffects& out) {
     CHECK_MESSAGE(false, "ours closed a connection: " << last_line_);
     streams_.erase(close->link);
   }
+}
+
+// What the data plane is told: by the connection's number it knows the other end's heartbeats.
+void StandIn::check_ready(const LinkReady& ready) const {
+  const auto& c = session_.connections[streams_.at(ready.link).connection];
+  auto number = [&](int host) {
+    return *parse_u64(introduction(session_, c, host)->at("ConnID"));
+  };
+  CHECK(ready.conn_uid == (number(c.dialler) ^ number(c.listener)));
+  CHECK(ready.outbound == (c.dialler == life_.host));
+  CHECK(ready.peer == name_of(c.other(life_.host)));
+  CHECK(ready.overlay_key.has_value() == session_.password.has_value());
+  CHECK(ready.overlays == std::vector<std::string>{"sleeve"});
 }
 
 // The connection that the daemon dialled next to that address; if there is none, nobody listened.

@@ -78,6 +78,7 @@ class StandIn {
   template <class What>
   void call(What what);
   void carry_out(const gossip::Effect& effect, peer::PeerEffects& out);
+  void check_ready(const gossip::LinkReady& ready) const;
   void dial(const gossip::Dial& dial, peer::PeerEffects& out);
   void deliver(gossip::LinkId link, ByteView bytes, peer::PeerEffects& out);
   void store(const peer::StoreOp& op);
