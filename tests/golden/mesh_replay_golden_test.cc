@@ -103,7 +103,9 @@ void check_kinds(Kinds ours, Kinds theirs, bool was_asked, Asked& asked) {
 
 void check_answers(const golden::Session& session, const golden::StandIn& ours, int host) {
   Asked asked;
-  for (const auto& [index, answers] : ours.answers()) {
+  for (const auto& item : ours.answers()) {
+    auto index = item.first;
+    const auto& answers = item.second;
     CAPTURE(index);
     const auto& connection = session.connections[index];
     check_introduction(answers, *golden::introduction(session, connection, host));

@@ -4,9 +4,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "gossip/envelope_wire.h"
-#include "gossip/topology_wire.h"
-#include "ipam-crdt/gossip_state_wire.h"
+#include "tests/golden/shown.h"
 
 namespace weft::golden {
 namespace {
@@ -16,87 +14,6 @@ using nlohmann::json;
 
 const TimePoint kStart{Duration(std::chrono::hours(1))};
 const Cidr kRange = *Cidr::parse("10.32.0.0/12");
-
-json links_of(const PeerRecord& record) {
-  std::vector<json> ends;
-  for (const auto& c : record.connections)
-    ends.push_back({c.peer.text(), c.remote_address.text(), c.outbound, c.established});
-  std::sort(ends.begin(), ends.end());
-  return ends;
-}
-
-// The links of peer `us`, if a message is gossip of the topology that tells of them.
-std::optional<json> own_links_in(ByteView message, PeerName us) {
-  if (static_cast<Tag>(message.front()) != Tag::gossip) return std::nullopt;
-  auto envelope = parse_envelope(message.subspan(1));
-  REQUIRE(envelope.has_value());
-  if (envelope->channel != "topology") return std::nullopt;
-  auto records = parse_topology(envelope->payload);
-  REQUIRE(records.has_value());
-  for (const auto& record : *records) {
-    if (record.name == us) return links_of(record);
-  }
-  return std::nullopt;
-}
-
-// Tokens and owners, if a message tells of the ring.
-std::optional<json> ring_in(ByteView message) {
-  auto tag = static_cast<Tag>(message.front());
-  if (tag != Tag::gossip && tag != Tag::gossip_broadcast) return std::nullopt;
-  auto envelope = parse_envelope(message.subspan(1));
-  REQUIRE(envelope.has_value());
-  if (envelope->channel != "IPallocation") return std::nullopt;
-  auto state = ipam::parse_state(envelope->payload);
-  REQUIRE(state.has_value());
-  if (!state->ring) return std::nullopt;
-  json entries = json::array();
-  for (const auto& entry : state->ring->entries)
-    entries.push_back({entry.token.text(), entry.peer.text()});
-  return entries;
-}
-
-// What a peer told last, until then, of its own links and of the ring.
-json last_told(const std::vector<Said>& all, PeerName us, Millis until) {
-  json links, ring;
-  for (const auto& one : all) {
-    const auto* message = std::get_if<Link::Message>(&one.event);
-    if (message == nullptr || one.at > until) continue;
-    if (auto told = own_links_in(message->body, us)) links = *told;
-    if (auto told = ring_in(message->body)) ring = *told;
-  }
-  return {{"links", links}, {"ring", ring}};
-}
-
-std::vector<std::string> hops_of(const Node& node, const std::string& source) {
-  std::vector<std::string> out;
-  for (auto hop : node.broadcast_hops(*PeerName::parse(source)))
-    out.push_back(hop.text());
-  std::sort(out.begin(), out.end());
-  return out;
-}
-
-// What a daemon's report says of the mesh and the ring, in the form of the recorded ones. Weave
-// tells the way of broadcasts of those sources that it has had one from.
-json shown_of(const peer::Peer& peer, const json& sources) {
-  json out{{"peers", json::object()}, {"ring", json::array()}, {"broadcast", json::object()}};
-  for (const auto& item : sources.items())
-    out["broadcast"][item.key()] = hops_of(peer.node(), item.key());
-  for (const auto& p : peer.node().status({}).peers) {
-    std::vector<json> ends;
-    for (const auto& c : p.connections)
-      ends.push_back({c.peer.text(), c.address, c.outbound, c.established});
-    std::sort(ends.begin(), ends.end());
-    out["peers"][p.name.text()] = {
-        {"nickname", p.nickname}, {"uid", p.uid.value}, {"connections", ends}};
-  }
-  for (const auto& [destination, via] : peer.node().unicast_routes())
-    out["unicast"][destination.text()] = via.text();
-  auto ipam = peer.allocator()->status();
-  out["active"] = ipam.active;
-  for (const auto& entry : ipam.entries)
-    out["ring"].push_back({entry.token.text(), entry.size, entry.peer.text()});
-  return out;
-}
 
 }  // namespace
 
@@ -289,7 +206,9 @@ void StandIn::look(const View& view) {
 // from ours, and the peer have outdone it, but what they said is recorded.
 void StandIn::forget_as_then(json& ours, const json& theirs) const {
   auto peers = ours["peers"];
-  for (const auto& [name, record] : peers.items()) {
+  for (const auto& item : peers.items()) {
+    const auto& name = item.key();
+    const auto& record = item.value();
     CAPTURE(name);
     if (!theirs["peers"].contains(name)) {
       CHECK_FALSE(peer_->node().reachable(*PeerName::parse(name)));
