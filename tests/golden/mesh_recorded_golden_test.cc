@@ -121,10 +121,11 @@ Opened opened(const golden::Session& session) {
   for (const auto& connection : session.connections) {
     for (int host : {connection.dialler, connection.listener}) {
       for (const auto& one : golden::said(session, connection, host)) {
-        if (const auto* message = std::get_if<Link::Message>(&one.event))
+        if (const auto* message = std::get_if<Link::Message>(&one.event)) {
           out.messages.insert(message->body);
-        else
+        } else {
           out.features.insert(std::get<Link::Introduced>(one.event).features);
+        }
       }
     }
   }

@@ -110,8 +110,9 @@ std::vector<Said> said(const Session& session, const RecordedConnection& connect
 std::optional<gossip::FeatureMap> introduction(const Session& session,
                                                const RecordedConnection& connection, int speaker) {
   for (const auto& one : said(session, connection, speaker)) {
-    if (const auto* introduced = std::get_if<gossip::Link::Introduced>(&one.event))
+    if (const auto* introduced = std::get_if<gossip::Link::Introduced>(&one.event)) {
       return introduced->features;
+    }
   }
   return std::nullopt;
 }

@@ -90,14 +90,18 @@ std::vector<StandIn::Event> StandIn::events() {
   std::vector<Event> out;
   for (std::size_t i = 0; i < session_.connections.size(); ++i)
     add_connection(i, out);
-  for (const auto& a : life_.acts)
-    out.push_back({a.at, [this, &a] {
-                     act(a);
-                   }});
-  for (const auto& view : life_.views)
-    out.push_back({view.at, [this, &view] {
-                     look(view);
-                   }});
+  for (const auto& a : life_.acts) {
+    auto happens = [this, &a] {
+      act(a);
+    };
+    out.push_back({a.at, happens});
+  }
+  for (const auto& view : life_.views) {
+    auto happens = [this, &view] {
+      look(view);
+    };
+    out.push_back({view.at, happens});
+  }
   std::stable_sort(out.begin(), out.end(), [](auto& a, auto& b) { return a.at < b.at; });
   return out;
 }
@@ -105,19 +109,22 @@ std::vector<StandIn::Event> StandIn::events() {
 void StandIn::add_connection(std::size_t index, std::vector<Event>& out) {
   const auto& c = session_.connections[index];
   if (!c.has(life_.host) || c.opened < life_.from || c.opened >= life_.until) return;
-  out.push_back({c.opened, [this, index] {
-                   open(index);
-                 }});
+  auto opens = [this, index] {
+    open(index);
+  };
+  out.push_back({c.opened, opens});
   for (const auto& piece : c.pieces) {
     if (piece.host == life_.host) continue;
-    out.push_back({piece.at, [this, index, &piece] {
-                     hear(index, piece.bytes);
-                   }});
+    auto comes = [this, index, &piece] {
+      hear(index, piece.bytes);
+    };
+    out.push_back({piece.at, comes});
   }
-  if (c.closed)
-    out.push_back({*c.closed, [this, index] {
-                     closed(index);
-                   }});
+  if (!c.closed) return;
+  auto closes = [this, index] {
+    closed(index);
+  };
+  out.push_back({*c.closed, closes});
 }
 
 void StandIn::open(std::size_t index) {

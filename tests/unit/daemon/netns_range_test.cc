@@ -57,8 +57,9 @@ class Host {
     HostNetwork network(options, *store_);
     Verdict out;
     auto done = run_in(ns_.open(), [&]() -> Result<> {
-      if (auto failure = network.check_range(cidr(range), out.warnings))
+      if (auto failure = network.check_range(cidr(range), out.warnings)) {
         out.failure = failure->text();
+      }
       return {};
     });
     REQUIRE(done);
