@@ -149,14 +149,14 @@ class Lab:
 
     # Changes.
 
-    def start_host(self, name, flags=None, password=None):
+    def start_host(self, name, flags=None, password=None, ready="/readyz"):
         host = self.host(name)
         if flags is not None:
             host.record["flags"] = flags
         file = self._write_password(f"password-{name}", password) if password else None
         self.launch(host, file)
         self._update(lambda state: state["hosts"][name].update(host.record))
-        host.wait_http("/readyz", {200}, time.monotonic() + self.settings.ready_seconds)
+        host.wait_http(ready, {200}, time.monotonic() + self.settings.ready_seconds)
 
     def add_pod(self, name, host_name):
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,30}", name) or re.fullmatch(r"h\d+|sw", name):

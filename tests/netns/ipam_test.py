@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Addresses when things went wrong: leaks are found and mended, a damaged state file is set aside,
-a host without its state is a new peer whose containers keep their addresses, and a host that Weave
-served goes on under Weave's name."""
+a host without its state is a new peer whose containers keep their addresses, what of the host's own
+is in the way of the range is told, and a host that Weave served goes on under Weave's name."""
 import glob
 import json
 import os
@@ -10,7 +10,8 @@ import re
 import shutil
 import subprocess
 
-from harness import ROOT, check, lab, main, pod_address, running, state, status, wait_for
+from harness import (ROOT, check, lab, main, netns, pod_address, running, state, status,
+                     wait_for)
 
 RANGE = "10.32.0.0/12"
 
@@ -33,6 +34,11 @@ def name_of(host):
 def log_of(host):
     with open(state().host(host).log, errors="replace") as file:
         return file.read()
+
+
+def last_run(host):
+    """The log since the last start."""
+    return log_of(host).rsplit("options:", 1)[-1]
 
 
 def files_of(host):
@@ -109,7 +115,32 @@ def moved_in():
         with open(weave, "rb") as file:
             check("moving in: its file is as it was", file.read() == before)
         check("moving in: the second start takes our own state",
-              "moved in" not in log_of("h1").rsplit("options:", 1)[1])
+              "moved in" not in last_run("h1"))
+        lab("stop", "h1")
+        shutil.copy(f"{ROOT}/tests/golden/weave-netdata-host2.db", weave)
+        lab("start", "h1")
+        check("moving in: nor does it take a newer file, as after a time back with Weave",
+              "moved in" not in last_run("h1") and name_of("h1") == "7a:00:00:00:00:01")
+
+
+def in_the_way():
+    with running("--hosts", "1"):
+        host = state().host("h1")
+        lab("stop", "h1")
+        netns.ip(host.ns, "link add spare type veth peer name other", "link set spare up",
+                 "link set other up", "route add 10.40.0.0/16 dev spare")
+        lab("start", "h1")
+        warned = [line for line in last_run("h1").splitlines() if "10.40.0.0/16" in line]
+        check("range: a route of the host's inside it is a warning that names it",
+              len(warned) == 1 and "level=warn" in warned[0]
+              and f"--ipalloc-range {RANGE} overlaps" in warned[0], warned)
+        check("range: the host serves all the same", holds("h1", pod_address("p1")))
+        lab("stop", "h1")
+        netns.ip(host.ns, "address add 10.41.0.1/16 dev spare")
+        lab("start", "h1", fails=True)
+        check("range: an address of the host's inside it is fatal, and named",
+              not host.running() and "10.41.0.1/16 is on this host" in last_run("h1"),
+              last_run("h1")[-300:])
 
 
 def lost():
@@ -120,4 +151,4 @@ def damaged():
     lost_state(damage=True)
 
 
-main(leaks, lost, damaged, moved_in)
+main(leaks, in_the_way, lost, damaged, moved_in)

@@ -64,6 +64,26 @@ struct Host {
     return opened->load().value();
   }
 
+  // A container that came while weaver served the host.
+  void store_container() const {
+    ipam::Owned owned{.is_container = true, .addresses = {*Cidr::parse("10.32.0.9/12")}};
+    REQUIRE(store()->commit({ipam::effect::StoreOwned{"c9", owned}}).has_value());
+  }
+
+  // Weave served the host once more, and its file is the newest here.
+  void weave_writes(const char* golden_file) {
+    fs::copy_file(fs::path(golden::default_folder()) / golden_file, weave,
+                  fs::copy_options::overwrite_existing);
+    fs::last_write_time(weave, fs::file_time_type::clock::now() + std::chrono::hours(1));
+    before = read_file(weave);
+  }
+
+  // What the note says to do if Weave's file is to be read once more.
+  void forget_state() const {
+    for (const char* file : {"weft.db", "weft.db-wal", "weft.db-shm", "weft.moved"})
+      fs::remove(prefix() + file);
+  }
+
   static inline const PeerName kOther = PeerName::from_u48(0x0a00000000ffULL);
   std::string folder;
   std::string weave;
@@ -119,6 +139,43 @@ TEST_CASE("moving in: a host that weaver served before Weave's file came is not 
   CHECK(host.start().name == Host::kOther);
   fs::copy_file(host.weave, host.folder + "/weave-netdata.db");
   CHECK(host.start().name == Host::kOther);
+}
+
+TEST_CASE("moving in: back to Weave and forward again: its newer file is not read, ours counts") {
+  Host host;
+  host.start();
+  host.store_container();
+  host.weave_writes("weave-netdata-host2.db");
+  StoredState state = host.start();
+  CHECK(state.name == kWeaveName);
+  CHECK(state.allocator.owned.contains("c9"));
+  CHECK(state.allocator.owned.size() == 3);
+  CHECK(host.notices.empty());
+}
+
+TEST_CASE("moving in: a file that was set aside for the way back is none") {
+  Host host;
+  host.start();
+  fs::rename(host.weave, host.weave + ".old");
+  host.weave += ".old";
+  CHECK(host.start().name == kWeaveName);
+  CHECK(host.notices.empty());
+  host.forget_state();
+  CHECK(host.start().name == Host::kOther);
+  CHECK(host.notices.empty());
+}
+
+TEST_CASE("moving in: state and note removed by hand: Weave's file of now is taken, and said so") {
+  Host host;
+  host.start();
+  host.store_container();
+  host.weave_writes("weave-netdata-host2.db");
+  host.forget_state();
+  StoredState state = host.start();
+  CHECK(state.name == PeerName::from_u48(0x7a0000000002ULL));
+  CHECK_FALSE(state.allocator.owned.contains("c9"));
+  REQUIRE(host.notices.size() == 1);
+  CHECK(host.notices[0].text.find("7a:00:00:00:00:02") != std::string::npos);
 }
 
 TEST_CASE("moving in: cut off between what was taken and the name, it is taken again") {

@@ -88,7 +88,16 @@ TEST_CASE("status text: recorded: connections are Weave's, with a blank and a hi
       "-status-connections.txt", [](const Snapshot& snapshot, const std::string& text) {
         const std::string expected = recorded::with_hints(
             recorded::without_monotonic(replaced(text, "encrypted=truemtu", "encrypted=true mtu")));
-        CHECK(sorted_lines(status_connections(snapshot)) == sorted_lines(expected));
+        auto ours = sorted_lines(status_connections(snapshot)), theirs = sorted_lines(expected);
+        // Once a target was tried again between this answer and the report.
+        if (text.find("192.168.77.12:59153->192.168.77.13") != std::string::npos) {
+          const auto tried_again = [](const std::string& line) {
+            return line.starts_with("-> 192.168.77.13:6783    failed ");
+          };
+          CHECK(std::erase_if(ours, tried_again) == 1);
+          CHECK(std::erase_if(theirs, tried_again) == 1);
+        }
+        CHECK(ours == theirs);
       });
 }
 
