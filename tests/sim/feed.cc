@@ -10,7 +10,6 @@ namespace {
 constexpr std::uint16_t kPort = 6783;
 // News of a path's MTU make more probes, which may make news.
 constexpr int kPathMtuRoundsMax = 8;
-constexpr Duration kGrowthInterval = std::chrono::seconds(1);
 
 std::string reason_of(const Error& error) {
   return error.sys_errno != 0 ? std::strerror(error.sys_errno) : to_string(error);
@@ -23,8 +22,7 @@ Feed::Feed(io::EventLoop& loop, ScaleWorld& world)
       world_(world),
       ahead_(world.now() - loop.now()),
       connector_(loop),
-      timer_(loop, [this] { on_timer(); }),
-      growth_(loop, [this] { grow(); }) {
+      timer_(loop, [this] { on_timer(); }) {
   world_.on_outside([this](std::size_t host, gossip::Effect& effect) { later(host, effect); });
   arm();
 }
@@ -113,14 +111,6 @@ void Feed::on_accepted(std::unique_ptr<io::TcpStream> stream) {
     auto link = peer.on_accept(now, stream->local(), stream->remote(), out);
     if (link) adopt(host, *link, std::move(stream));
   });
-  if (late_ != 0) growth_.arm(loop_.now() + kGrowthInterval);
-  arm();
-}
-
-void Feed::grow() {
-  catch_up();
-  world_.start(world_.size() - late_);
-  if (--late_ != 0) growth_.arm(loop_.now() + kGrowthInterval);
   arm();
 }
 

@@ -24,8 +24,6 @@ class Feed {
   ~Feed();
 
   Result<> listen();
-  // Once somebody from outside has joined, the last `late` hosts come up, one a second.
-  void grow_by(std::size_t late) { late_ = late; }
 
  private:
   // The real side of a host that has one.
@@ -51,7 +49,6 @@ class Feed {
   // Gives what did not fit.
   PathMtus send_out(std::size_t host);
   void on_timer();
-  void grow();
   void arm();
 
   io::EventLoop& loop_;
@@ -63,8 +60,6 @@ class Feed {
   std::unique_ptr<io::TcpListener> listener_;
   io::TcpConnector connector_;
   io::Timer timer_;
-  std::size_t late_ = 0;
-  io::Timer growth_;
 };
 
 }  // namespace weft::sim

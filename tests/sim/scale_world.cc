@@ -22,7 +22,6 @@ struct ScaleWorld::Pipe {
 ScaleWorld::ScaleWorld(const ScaleOptions& options) : options_(options), rng_(options.seed) {
   for (std::size_t id = 0; id < options.hosts; ++id) {
     hosts_.push_back(std::make_unique<Host>());
-    if (id + options.late >= options.hosts) continue;
     // Hosts that are launched together do not come up in the same instant.
     at(now_ + Duration(static_cast<Duration::rep>(rng_.below(1'000'000'000))),
        [this, id] { start(id); });
@@ -44,6 +43,7 @@ void ScaleWorld::start(std::size_t id) {
                                    .nickname = "host" + std::to_string(id),
                                    .uid = uid,
                                    .conn_limit = options_.conn_limit,
+                                   .discovery = host.discovers,
                                    .delta_gossip = options_.delta},
                           .allocator = {}};
   if (options_.ipam) {
@@ -74,6 +74,16 @@ void ScaleWorld::kill(std::size_t id) {
   host.deadline.reset();
   for (const auto& [link, pipe] : std::exchange(host.pipes, {}))
     drop(pipe, id);
+}
+
+void ScaleWorld::make_room(std::size_t hosts) {
+  for (std::size_t id = hosts_.size() - hosts; id < hosts_.size(); ++id) {
+    kill(id);
+    hosts_[id]->discovers = false;
+  }
+  run_for(std::chrono::seconds(60));  // until the others have found others
+  for (std::size_t id = hosts_.size() - hosts; id < hosts_.size(); ++id)
+    start(id);
 }
 
 void ScaleWorld::break_connection(std::size_t id) {

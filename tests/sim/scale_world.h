@@ -20,7 +20,6 @@ namespace weft::sim {
 struct ScaleOptions {
   std::uint64_t seed = 1;
   std::size_t hosts = 10;
-  std::size_t late = 0;        // the last so many of them are not started
   std::size_t conn_limit = 0;  // 0: none, a full mesh
   bool delta = true;
   bool ipam = true;
@@ -38,6 +37,9 @@ class ScaleWorld {
   // Starts a host that is down, or a new one.
   void start(std::size_t id);
   void kill(std::size_t id);  // its sockets close
+  // Starts the last hosts anew as such that dial nobody but their targets: once others have as many
+  // connections as they may, these have room for more.
+  void make_room(std::size_t hosts);
   // Closes one connection of the host, if it has one.
   void break_connection(std::size_t id);
   bool up(std::size_t host) const { return host < hosts_.size() && hosts_[host]->peer != nullptr; }
@@ -84,6 +86,7 @@ class ScaleWorld {
     std::uint64_t incarnation = 0;
     std::map<gossip::LinkId, std::shared_ptr<Pipe>> pipes;
     std::optional<TimePoint> deadline;
+    bool discovers = true;
   };
   struct Event {
     TimePoint at;
