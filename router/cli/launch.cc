@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "router/cli/launch.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
@@ -168,6 +169,24 @@ ExitCode launch_process(const Context& context, const LaunchPlan& plan) {
   return ExitCode::done;
 }
 
+bool asks_for_help(const std::vector<std::string>& given) {
+  return std::any_of(given.begin(), given.end(), [](const std::string& argument) {
+    return argument == "--help" || argument == "-h";
+  });
+}
+
+// The options are weaver's, and so is what there is to say of them.
+ExitCode show_weavers_help(const Context& context) {
+  auto program = weaver_program();
+  if (!program) return context.fail("weaver is neither beside this program nor in PATH");
+  auto end = process::run_child(
+      {.program = *program, .arguments = {"--help"}, .environment = {}, .input = {}});
+  if (!end) return context.fail(*program + ": " + to_string(end.error()));
+  context.out << "usage: weave launch [OPTIONS] [PEER...], with the options of weaver:\n\n"
+              << end->out;
+  return end->exit_code == 0 ? ExitCode::done : context.fail(end->err);
+}
+
 bool alive(pid_t pid) {
   return ::kill(pid, 0) == 0 && is_weaver(command_line(pid));
 }
@@ -226,6 +245,7 @@ std::optional<RunningWeaver> find_weaver(const Context& context) {
 }
 
 ExitCode launch(const Context& context, const std::vector<std::string>& given) {
+  if (asks_for_help(given)) return show_weavers_help(context);
   if (auto weaver = find_weaver(context)) {
     return context.fail("weaver runs already, pid " + std::to_string(weaver->pid) +
                         "; `weave stop` first");

@@ -98,6 +98,17 @@ class OptionsFile(unittest.TestCase):
             self.assertEqual(done.returncode, 2)
 
 
+class Launch(unittest.TestCase):
+    def test_help_is_that_of_weaver_and_starts_nothing(self):
+        with tempfile.TemporaryDirectory() as folder:
+            environment = dict(os.environ, WEFT_RUN_DIR=folder, WEFT_LOG_DIR=folder)
+            for flag in ("--help", "-h"):
+                said = output(f"{BIN}/weave", "launch", flag, env=environment)
+                self.assertIn("usage: weave launch", said)
+                self.assertIn("--ipalloc-range", said)
+            self.assertEqual(os.listdir(folder), [])
+
+
 class Completion(unittest.TestCase):
     def script(self, shell):
         return output(f"{BIN}/weave", "completion", shell)
