@@ -58,10 +58,10 @@ def _pause(folder, archive):
 
 
 def _tools(folder, archive):
-    write(archive, [TOOLS], *_busybox(folder), {"Cmd": ["/bin/sh"]})
+    write(archive, [TOOLS], *busybox(folder), {"Cmd": ["/bin/sh"]})
 
 
-def _busybox(folder):
+def busybox(folder):
     """Files and links: Debian's static busybox under all of its names. Taken out of its package
     without installing it, since it would replace the machine's own busybox."""
     subprocess.run(["apt-get", "-qq", "download", "busybox-static"], cwd=folder, check=True)
@@ -85,19 +85,19 @@ def make_dns(cache):
 
 
 def _dns(folder, archive):
-    files, links = _busybox(folder)
-    write(archive, [DNS], files + _with_libraries("/usr/sbin/dnsmasq"), links, {"Cmd": ["/bin/sh"]})
+    files, links = busybox(folder)
+    write(archive, [DNS], files + with_libraries("/usr/sbin/dnsmasq"), links, {"Cmd": ["/bin/sh"]})
 
 
-def _with_libraries(program):
+def with_libraries(program):
     """A program of this machine's and what it is linked with, at the same places in the image."""
     libraries = re.findall(r"(/\S+) \(0x", netns.sh("ldd", program))
     return [(path, path.lstrip("/")) for path in (program, *libraries)]
 
 
 def _agnhost(folder, archive):
-    files, links = _busybox(folder)
-    files += [(f"{folder}/../bin/agnhost", "agnhost"), *_with_libraries("/usr/bin/curl")]
+    files, links = busybox(folder)
+    files += [(f"{folder}/../bin/agnhost", "agnhost"), *with_libraries("/usr/bin/curl")]
     write(archive, [E2E_AGNHOST], files, links, {"Entrypoint": ["/agnhost"], "Cmd": ["pause"]})
 
 
