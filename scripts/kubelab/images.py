@@ -12,6 +12,7 @@ from netlab import netns
 
 PAUSE = "weft.test/pause:1"
 TOOLS = "weft.test/tools:1"
+DNS = "weft.test/dns:1"
 # Under the names by which the end-to-end tests of Kubernetes 1.20 ask for them.
 E2E_PAUSE = "k8s.gcr.io/pause:3.2"
 E2E_AGNHOST = "k8s.gcr.io/e2e-test-images/agnhost:2.21"
@@ -57,10 +58,10 @@ def _pause(folder, archive):
 
 
 def _tools(folder, archive):
-    write(archive, [TOOLS], *_busybox(folder), {"Cmd": ["/bin/sh"]})
+    write(archive, [TOOLS], *busybox(folder), {"Cmd": ["/bin/sh"]})
 
 
-def _busybox(folder):
+def busybox(folder):
     """Files and links: Debian's static busybox under all of its names. Taken out of its package
     without installing it, since it would replace the machine's own busybox."""
     subprocess.run(["apt-get", "-qq", "download", "busybox-static"], cwd=folder, check=True)
@@ -78,11 +79,25 @@ def make_e2e(cache):
     return _cached(f"{cache}/images", "agnhost", _agnhost)
 
 
+def make_dns(cache):
+    """dnsmasq and a shell, to answer for the cluster's names: Debian has no CoreDNS."""
+    return _cached(f"{cache}/images", "dns", _dns)
+
+
+def _dns(folder, archive):
+    files, links = busybox(folder)
+    write(archive, [DNS], files + with_libraries("/usr/sbin/dnsmasq"), links, {"Cmd": ["/bin/sh"]})
+
+
+def with_libraries(program):
+    """A program of this machine's and what it is linked with, at the same places in the image."""
+    libraries = re.findall(r"(/\S+) \(0x", netns.sh("ldd", program))
+    return [(path, path.lstrip("/")) for path in (program, *libraries)]
+
+
 def _agnhost(folder, archive):
-    files, links = _busybox(folder)
-    files += [(f"{folder}/../bin/agnhost", "agnhost"), ("/usr/bin/curl", "usr/bin/curl")]
-    libraries = re.findall(r"(/\S+) \(0x", netns.sh("ldd", "/usr/bin/curl"))
-    files += [(library, library.lstrip("/")) for library in libraries]
+    files, links = busybox(folder)
+    files += [(f"{folder}/../bin/agnhost", "agnhost"), *with_libraries("/usr/bin/curl")]
     write(archive, [E2E_AGNHOST], files, links, {"Entrypoint": ["/agnhost"], "Cmd": ["pause"]})
 
 

@@ -3,7 +3,7 @@
 import re
 import time
 
-from harness import (READY_SECONDS, SYSTEM, api, api_of, check, cluster, kubectl,
+from harness import (READY_SECONDS, SYSTEM, api, api_of, check, cluster, fresh_nodes, kubectl,
                      main, start_web, status, wait_for, weave_pods, weft)
 from harness import all_ready
 
@@ -11,11 +11,7 @@ from harness import all_ready
 def test_apply():
     if weft.installed(cluster()):
         print("Weft is installed already; its nodes give way to new ones")
-        weft.uninstall(cluster())
-        count = len(cluster().nodes())
-        for node in cluster().nodes():
-            cluster().remove_node(node.name)
-        cluster().add_nodes(count)
+        fresh_nodes()
     check("without Weft no node is Ready", not api().nodes_ready())
     archive = weft.image(cluster())
     cluster().import_image(archive)

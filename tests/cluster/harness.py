@@ -85,6 +85,15 @@ def ensure_installed():
         raise AssertionError(f"the cluster is not ready: {error or api().nodes_ready()}")
 
 
+def fresh_nodes():
+    """Weft out of the cluster, and new nodes in place of those that have had it."""
+    weft.uninstall(cluster())
+    count = len(cluster().nodes())
+    for node in cluster().nodes():
+        cluster().remove_node(node.name)
+    cluster().add_nodes(count)
+
+
 def all_ready():
     """Are all nodes that run Ready, and is Weft's pod on each of them?"""
     names = sorted(node.name for node in cluster().nodes() if node.is_on())

@@ -19,7 +19,7 @@ sys.path.insert(0, HERE)
 from options import OPTIONS, tree  # noqa: E402
 from template import TemplateError, render, to_yaml  # noqa: E402
 
-TEMPLATES = ("serviceaccount", "clusterrole", "role", "configmap", "secret", "service",
+TEMPLATES = ("serviceaccount", "clusterrole", "role", "configmap", "lease", "secret", "service",
              "daemonset")
 # A value unlike the default for each option, and what must be set besides for it to matter.
 OTHER = {"image.pullPolicy": "Always", "image.pullSecrets": [{"name": "x"}],
@@ -250,10 +250,23 @@ class Rights(unittest.TestCase):
         self.assertEqual([(r["resourceNames"], r["verbs"]) for r in rules],
                          [(["weave-passwd"], ["get", "update"])])
 
-    def test_applying_again_leaves_what_was_put_into_configmap_and_secret(self):
-        for kind in ("ConfigMap", "Secret"):
-            self.assertFalse({"data", "stringData", "binaryData"} & set(one(kind)))
+    def test_applying_again_leaves_what_was_put_into_configmap_lease_and_secret(self):
+        for kind in ("ConfigMap", "Lease", "Secret"):
+            self.assertFalse({"data", "stringData", "binaryData", "spec"} & set(one(kind)))
             self.assertNotIn("annotations", one(kind)["metadata"])
+
+    def test_the_uninstaller_has_no_account_and_less_than_what_it_takes_away(self):
+        (leaving,) = documents(read(f"{HERE}/weave-uninstall-k8s.yaml"))
+        spec = leaving["spec"]["template"]["spec"]
+        self.assertFalse(spec["automountServiceAccountToken"])
+        self.assertNotIn("serviceAccountName", spec)
+        paths = {v["hostPath"]["path"] for v in spec["volumes"]}
+        self.assertEqual(paths, {"/var/lib/weave", "/opt/cni/bin", "/etc/cni/net.d",
+                                 "/run/xtables.lock"})
+        for container in spec["initContainers"] + spec["containers"]:
+            self.assertEqual(container["image"], pod()["containers"][0]["image"])
+            self.assertEqual(container["securityContext"]["capabilities"],
+                             {"drop": ["ALL"], "add": ["NET_ADMIN", "NET_RAW"]})
 
     def test_probes_ask_this_node_alone_where_it_answers(self):
         env = {e["name"]: e.get("value", "") for e in pod()["containers"][0]["env"]}

@@ -36,6 +36,9 @@ int main(int argc, char** argv) {
     std::fputs(early->text.c_str(), early->code == 0 ? stdout : stderr);
     return early->code;
   }
+  if (const auto* leaving = std::get_if<kube::UninstallOptions>(&parsed)) {
+    return kube::uninstall(*leaving, kube::log_to_stderr(LogLevel::info));
+  }
   auto& options = std::get<kube::AgentOptions>(parsed);
   const kube::Log log = kube::log_to_stderr(options.log_level);
   io::EventLoop loop;

@@ -28,6 +28,8 @@ usage: weave-kube [FLAGS] [WEAVER-FLAGS] [PEER...]
                       account's, else kube-system)
   --weaver FILE       the daemon (default: beside this program)
   --plugin FILE       the CNI plugin weave-net (default: beside this program)
+  --uninstall         instead of running: wait for weaver's end, then remove from the node what both
+                      have put there. With --stay: and wait to be stopped
   --help, --version
 
   WEFT_KUBE_STATUS_ADDR  /healthz, /readyz, /status and /metrics of this program
@@ -39,7 +41,7 @@ usage: weave-kube [FLAGS] [WEAVER-FLAGS] [PEER...]
 
 struct Raw {
   std::string server, token_file, ca_file, name_space, weaver, plugin;
-  bool help = false, version = false;
+  bool help = false, version = false, uninstall = false, stay = false;
   std::vector<std::string> rest;
 };
 
@@ -62,6 +64,10 @@ std::variant<Raw, std::string> take_own(const std::vector<std::string>& argument
       raw.help = true;
     } else if (argument == "--version") {
       raw.version = true;
+    } else if (argument == "--uninstall") {
+      raw.uninstall = true;
+    } else if (argument == "--stay") {
+      raw.stay = true;
     } else if (known == valued.end()) {
       raw.rest.push_back(argument);
     } else if (name.size() < argument.size()) {
@@ -126,18 +132,29 @@ void set_places(AgentOptions& out, const Raw& raw, const std::string& own_folder
   out.log_level = log_level_of(out.launch);
 }
 
+UninstallOptions uninstall_options(const AgentOptions& agent, const Raw& raw,
+                                   const std::string& own_folder) {
+  return {.places = {.cni_conf_dir = agent.cni_conf_dir,
+                     .cni_bin_dir = agent.cni_bin_dir,
+                     .db_prefix = agent.launch.db_prefix},
+          .weave = own_folder + "/weave",
+          .daemon = agent.launch.http_addr,
+          .stay = raw.stay};
+}
+
 }  // namespace
 
 std::string usage() {
   return kHelp;
 }
 
-std::variant<AgentOptions, EarlyExit> parse_options(const std::vector<std::string>& arguments,
-                                                    const LaunchVariables& variables,
-                                                    const std::string& own_folder) {
+std::variant<AgentOptions, UninstallOptions, EarlyExit> parse_options(
+    const std::vector<std::string>& arguments, const LaunchVariables& variables,
+    const std::string& own_folder) {
   auto taken = take_own(arguments);
   if (const auto* wrong = std::get_if<std::string>(&taken)) return fault(*wrong);
   const Raw& raw = std::get<Raw>(taken);
+  if (raw.stay && !raw.uninstall) return fault("--stay goes with --uninstall");
   if (raw.help) return EarlyExit{.code = 0, .text = usage()};
   if (raw.version) return EarlyExit{.code = 0, .text = "weave-kube " WEFT_VERSION "\n"};
   LaunchVariables left = variables;
@@ -150,6 +167,8 @@ std::variant<AgentOptions, EarlyExit> parse_options(const std::vector<std::strin
   auto launch = read_launch_environment(left, raw.rest);
   if (const auto* failure = std::get_if<Failure>(&launch)) return fault(failure->text());
   out.launch = std::move(std::get<LaunchSettings>(launch));
+  set_places(out, raw, own_folder);
+  if (raw.uninstall) return uninstall_options(out, raw, own_folder);
   auto cluster =
       find_cluster({.server = raw.server, .token_file = raw.token_file, .ca_file = raw.ca_file},
                    [&](const std::string& name) {
@@ -159,7 +178,6 @@ std::variant<AgentOptions, EarlyExit> parse_options(const std::vector<std::strin
   if (const auto* wrong = std::get_if<std::string>(&cluster)) return fault(*wrong);
   out.cluster = std::get<Cluster>(cluster);
   if (auto wrong = set_addresses(out, status)) return *wrong;
-  set_places(out, raw, own_folder);
   return out;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "plugin/kube/agent/uninstall.h"
 #include "plugin/kube/client/cluster.h"
 #include "plugin/kube/core/launch_environment.h"
 #include "router/io/http_address.h"
@@ -37,8 +38,8 @@ struct EarlyExit {
 
 std::string usage();
 // `own_folder`: where our program is, and weaver and weave-net beside it.
-std::variant<AgentOptions, EarlyExit> parse_options(const std::vector<std::string>& arguments,
-                                                    const LaunchVariables& variables,
-                                                    const std::string& own_folder);
+std::variant<AgentOptions, UninstallOptions, EarlyExit> parse_options(
+    const std::vector<std::string>& arguments, const LaunchVariables& variables,
+    const std::string& own_folder);
 
 }  // namespace weft::kube

@@ -11,9 +11,17 @@ namespace {
 // somewhere in this range spreads the agents' returns.
 constexpr std::uint64_t kWatchLeast = 300;
 constexpr std::uint64_t kWatchSpread = 300;
+// The same while nothing has been heard: of a kind of object that has not changed since the
+// server's start it sends nothing, not even bookmarks (kube-apiserver: Cacher.dispatchEvents). Such
+// a watch must end before its silence would be taken for a dead connection.
+constexpr std::uint64_t kQuietLeast = 45;
+constexpr std::uint64_t kQuietSpread = 20;
+static_assert(std::chrono::seconds(kQuietLeast + kQuietSpread) < kWatchSilence);
 // Watches in a row that brought nothing before the list is asked for again: a server that was
 // restored from a backup may know nothing of the version that is waited for, and say nothing.
 constexpr int kBarrenMax = 3;
+// A watch that ends so much before its time has still lasted as long as was asked.
+constexpr std::chrono::seconds kEarlyMax{1};
 constexpr std::string_view kComponent = "kube";
 constexpr int kGone = 410;
 
@@ -119,7 +127,10 @@ void ListWatch::watch(TimePoint now, Effects& out) {
   lines_ = {};
   request_ = ids_.next();
   deadline_ = now + kWatchSilence + kAnswerGrace;
-  const std::uint64_t seconds = kWatchLeast + rng_.below(kWatchSpread);
+  const std::uint64_t seconds =
+      heard_ ? kWatchLeast + rng_.below(kWatchSpread) : kQuietLeast + rng_.below(kQuietSpread);
+  heard_ = false;
+  due_ = now + std::chrono::seconds(seconds);
   out.emplace_back(
       Send{request_,
            {.method = "GET",
@@ -183,6 +194,7 @@ bool ListWatch::take_event(TimePoint now, WatchEvent event, Effects& out) {
     return false;
   }
   version_ = event.meta.resource_version;
+  heard_ = true;
   back_off_.reset();  // only what moves on is well: an accepted watch may end at once, always
   failure_count_ = 0;
   barren_count_ = 0;
@@ -194,6 +206,10 @@ void ListWatch::on_stream_end(TimePoint now, RequestId id, StreamEnd why, Effect
   request_ = {};
   // A server ends a watch when its time is over; half a line was never said.
   const bool usual = why == StreamEnd::complete && !lines_.partial();
+  if (usual && opened_ && now + kEarlyMax >= due_) {
+    back_off_.reset();
+    failure_count_ = 0;
+  }
   give_up(now,
           {.why = usual ? "the watch ended" : "the watch was cut short",
            .then = Then::watch,

@@ -21,8 +21,9 @@
 
 namespace weft::kube {
 
-// A server sends a bookmark every minute (kube-apiserver: bookmarkFrequency). A watch that is
-// silent for longer is taken for a connection whose other end is gone.
+// A server sends a bookmark every minute (kube-apiserver: bookmarkFrequency) once anything of the
+// kind has changed. A watch that is silent for longer is taken for a connection whose other end is
+// gone.
 inline constexpr std::chrono::milliseconds kWatchSilence{75'000};
 class ListWatch {
  public:
@@ -87,6 +88,8 @@ class ListWatch {
   std::string version_;                       // from where to watch
   WatchLines lines_;
   bool opened_ = false;  // the watch was accepted
+  bool heard_ = false;   // the last watch brought something, be it a bookmark
+  TimePoint due_;        // when the watch should end by itself
   bool synced_ = false;
   std::string last_error_, last_logged_;
   int barren_count_ = 0;  // watches in a row that brought nothing

@@ -11,6 +11,7 @@
 #include "plugin/kube/files/files.h"
 #include "plugin/kube/host/bridge_filter.h"
 #include "plugin/kube/host/cni_config.h"
+#include "plugin/kube/host/leftovers.h"
 #include "plugin/kube/host/plugin_binaries.h"
 #include "tests/unit/ipam/bolt_file.h"
 #include "tests/unit/result_text.h"
@@ -213,4 +214,42 @@ TEST_CASE("agent state: set aside, weaver starts as a new peer, and nothing is l
   file.set_aside();
   CHECK(names_in(folder.path) ==
         std::vector<std::string>{"weave-netreclaimed-data.db", "weave-netreclaimed-weft.db"});
+}
+
+TEST_CASE(
+    "leftovers: what is ours goes from the node, what is not stays, twice is as good as once") {
+  const Folder folder;
+  for (const char* name : {"conf", "bin", "state", "state/cni"})
+    fs::create_directory(folder.path + "/" + name);
+  for (const char* name :
+       {"conf/10-weave.conflist", "conf/05-other.conf", "bin/portmap", "bin/weave-plugin-0.0.9",
+        "bin/weave-plugin-0.1.0", "state/weave-netweft-kube.json", "state/weave-netweft.moved"}) {
+    folder.write(name, "x");
+  }
+  CHECK(replace_link(folder.path + "/bin/weave-net", "weave-plugin-0.1.0"));
+  CHECK(replace_link(folder.path + "/bin/weave-ipam", "weave-plugin-0.1.0"));
+  const HostPlaces places{.cni_conf_dir = folder.path + "/conf",
+                          .cni_bin_dir = folder.path + "/bin",
+                          .db_prefix = folder.path + "/state/weave-net"};
+  SUBCASE("nothing of Weave's") {
+    CHECK(remove_leftovers(places).value().size() == 8);
+    CHECK(names_in(folder.path + "/state").empty());
+  }
+  SUBCASE("a database of Weave's keeps the note beside it") {
+    folder.write("state/weave-netdata.db", "bolt");
+    CHECK(remove_leftovers(places).value().size() == 7);
+    CHECK(names_in(folder.path + "/state") ==
+          std::vector<std::string>{"weave-netdata.db", "weave-netweft.moved"});
+  }
+  CHECK(names_in(places.cni_conf_dir) == std::vector<std::string>{"05-other.conf"});
+  CHECK(names_in(places.cni_bin_dir) == std::vector<std::string>{"portmap"});
+  CHECK(remove_leftovers(places).value().empty());
+}
+
+TEST_CASE("leftovers: what cannot be removed is told") {
+  const Folder folder;
+  fs::create_directories(folder.path + "/conf/10-weave.conflist/not-empty");
+  CHECK_FALSE(remove_leftovers({.cni_conf_dir = folder.path + "/conf",
+                                .cni_bin_dir = folder.path + "/bin",
+                                .db_prefix = folder.path + "/w"}));
 }

@@ -265,6 +265,30 @@ TEST_CASE("list-watch: list: no answer and half an answer are asked for again") 
   CHECK(b.machine.status().last_error == "listing: the answer is no list");
 }
 
+TEST_CASE("list-watch: watch: while a server says nothing its watches end before silence counts") {
+  Bench b;
+  const auto asked = [&b] {
+    const std::string& target = b.last().target;
+    return seconds(std::stoi(target.substr(target.find("timeoutSeconds=") + 15)));
+  };
+  b.reply({.status = 200, .body = page({}, 10)});
+  for (int round = 0; round < 30; ++round) {
+    REQUIRE(b.last().stream);
+    CHECK(asked() < kWatchSilence);
+    b.open();
+    b.now += asked();
+    b.end(StreamEnd::complete);
+    CHECK(b.wait() <= seconds(2));  // it lasted as long as was asked: nothing to back off from
+    if (b.lists()) b.reply({.status = 200, .body = page({}, 10)});
+  }
+  CHECK(b.logged.empty());
+  b.open();
+  b.bytes(event("BOOKMARK", R"({"metadata": {"resourceVersion": "20"}})"));
+  b.end(StreamEnd::complete);
+  b.wait();
+  CHECK(asked() > kWatchSilence);
+}
+
 TEST_CASE("list-watch: watch: three watches that bring nothing lead to a list") {
   Bench b;
   b.reach_watch();
