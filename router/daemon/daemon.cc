@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "router/daemon/daemon.h"
 
+#include <algorithm>
 #include <csignal>
 #include <utility>
 
@@ -16,7 +17,7 @@ namespace {
 // How often flushed rules and owed releases are looked for.
 constexpr Duration kUpkeepInterval = std::chrono::seconds(10);
 // How often other owners' filters are looked at: it takes programs to do so.
-constexpr Duration kForwardingInterval = std::chrono::seconds(60);
+constexpr Duration kOthersInterval = std::chrono::seconds(60);
 // The owner under which the bridge's own addresses are filed, as in Weave.
 constexpr std::string_view kExposeIdent = "weave:expose";
 
@@ -51,10 +52,8 @@ Daemon::~Daemon() = default;
 
 std::optional<Failure> Daemon::start() {
   if (options_.ipam) {
-    std::vector<std::string> warnings;
-    if (auto failure = network_.check_range(options_.ipam->range, warnings)) return failure;
-    for (const std::string& warning : warnings)
-      log(LogLevel::warning, "ipam", warning);
+    if (auto failure = network_.check_range(options_.ipam->range)) return failure;
+    look_at_routes();
   }
   if (auto failure = open_packets()) return failure;
   peer_ = std::make_unique<peer::Peer>(peer_config(), rng_);
@@ -248,11 +247,24 @@ void Daemon::on_upkeep() {
     log(LogLevel::warning, "nft", "our table was gone (somebody flushed the ruleset): put back");
   }
   owed_.work();
-  if (loop_.now() >= forwarding_at_) {
+  if (loop_.now() >= others_at_) {
     network_.keep_forwarding();
-    forwarding_at_ = loop_.now() + kForwardingInterval;
+    look_at_routes();
+    others_at_ = loop_.now() + kOthersInterval;
   }
   upkeep_->arm(loop_.now() + kUpkeepInterval);
+}
+
+// A VPN may come up at any time.
+void Daemon::look_at_routes() {
+  if (!options_.ipam) return;
+  std::vector<std::string> found = network_.range_overlaps(options_.ipam->range);
+  for (const std::string& overlap : found) {
+    bool known = std::find(range_overlaps_.begin(), range_overlaps_.end(), overlap) !=
+                 range_overlaps_.end();
+    if (!known) log(LogLevel::warning, "ipam", overlap);
+  }
+  range_overlaps_ = std::move(found);
 }
 
 Snapshot Daemon::snapshot() const {
@@ -284,6 +296,7 @@ Snapshot Daemon::snapshot() const {
   s.bridge_mtu = network_.mtu();
   s.forwarding_accepted_in = network_.forwarding().accepted_in;
   s.forwarding_problems = network_.forwarding().problems;
+  s.range_overlaps = range_overlaps_;
   s.notices = notices_.texts(s.now);
   s.degraded = degraded(s);
   return s;

@@ -68,6 +68,7 @@ class Daemon final : public Control {
   void claim_bridge_addresses();
   void on_ring_change();
   void on_upkeep();
+  void look_at_routes();
   void finish_release(Result<> released, IpamCallback done);
   bool alive(std::string_view peer) const;
   ipam::RequestId next_request(IpamCallback done);
@@ -91,7 +92,8 @@ class Daemon final : public Control {
   Api api_{*this, {.range_tracker = options_.no_masq_local ? "no-masq-local" : ""}};
   std::vector<std::unique_ptr<io::HttpServer>> servers_;
   std::unique_ptr<io::Timer> upkeep_;
-  TimePoint forwarding_at_;  // next look at others' filters
+  TimePoint others_at_;  // next look at others' filters and routes
+  std::vector<std::string> range_overlaps_;
   std::unique_ptr<IpamInspector> inspector_;
   OwedReleases owed_{*this, options_.cni_state_dir};
   Notices notices_;

@@ -125,6 +125,7 @@ std::vector<std::string> degraded(const Snapshot& snapshot) {
   for (const std::string& problem : snapshot.forwarding_problems) {
     out.push_back("another firewall may drop what pods send and get: " + problem);
   }
+  out.insert(out.end(), snapshot.range_overlaps.begin(), snapshot.range_overlaps.end());
   if (!snapshot.capture.why_no_tap.empty()) {
     out.push_back("frames are taken by libpcap, and swift is off, for there is no TAP device: " +
                   snapshot.capture.why_no_tap + "; --capture=pcap if that is as it should be");

@@ -98,8 +98,7 @@ std::optional<Failure> HostNetwork::prepare(PeerName name, const std::vector<Exp
   return std::nullopt;
 }
 
-std::optional<Failure> HostNetwork::check_range(Cidr range,
-                                                std::vector<std::string>& warnings) const {
+std::optional<Failure> HostNetwork::check_range(Cidr range) const {
   auto nl = net::Netlink::open();
   if (!nl) return std::nullopt;
   net::IfIndex bridge{};
@@ -113,13 +112,22 @@ std::optional<Failure> HostNetwork::check_range(Cidr range,
           .hint = a.address.text() + " is on this host: choose another range"};
     }
   }
+  return std::nullopt;
+}
+
+std::vector<std::string> HostNetwork::range_overlaps(Cidr range) const {
+  std::vector<std::string> out;
+  auto nl = net::Netlink::open();
+  if (!nl) return out;
+  net::IfIndex bridge{};
+  if (auto link = net::find_link(*nl, options_.bridge)) bridge = link->index;
   if (auto routes = net::overlapping_routes(*nl, range, bridge)) {
     for (const net::Route& route : *routes) {
-      warnings.push_back("--ipalloc-range " + range.text() + " overlaps the host's route " +
-                         route.to.text() + ": pods cannot reach what is behind it");
+      out.push_back("--ipalloc-range " + range.text() + " overlaps the host's route " +
+                    route.to.text() + ": pods cannot reach what is behind it");
     }
   }
-  return std::nullopt;
+  return out;
 }
 
 std::optional<std::string> HostNetwork::expose(Cidr address, bool skip_nat) {

@@ -31,9 +31,10 @@ class HostNetwork {
   // open.
   std::optional<Failure> prepare(PeerName name, const std::vector<Exposed>& stored,
                                  linux_net::CapturePort capture);
-  // What in the host's routing table is in the way of the range: warnings, or a reason not to
-  // start because the range covers an address of this host.
-  std::optional<Failure> check_range(Cidr range, std::vector<std::string>& warnings) const;
+  // A reason not to start: the range covers an address of this host.
+  std::optional<Failure> check_range(Cidr range) const;
+  // Routes of the host's that lead elsewhere with a part of the range, a sentence each.
+  std::vector<std::string> range_overlaps(Cidr range) const;
 
   std::optional<std::string> expose(Cidr address, bool skip_nat);
   std::optional<std::string> hide(Cidr address);

@@ -134,6 +134,8 @@ def in_the_way():
         check("range: a route of the host's inside it is a warning that names it",
               len(warned) == 1 and "level=warn" in warned[0]
               and f"--ipalloc-range {RANGE} overlaps" in warned[0], warned)
+        shown = [line for line in status("h1").splitlines() if "Degraded" in line]
+        check("range: status names it, too", any("10.40.0.0/16" in line for line in shown), shown)
         check("range: the host serves all the same", holds("h1", pod_address("p1")))
         lab("stop", "h1")
         netns.ip(host.ns, "address add 10.41.0.1/16 dev spare")

@@ -48,6 +48,12 @@ TEST_CASE("degraded: what the program that runs us has to tell stands with our o
   CHECK(degraded(control.seen) == control.seen.notices);
 }
 
+TEST_CASE("degraded: routes of the host's in the way of the range are named") {
+  fake::FakeControl control;
+  control.seen.range_overlaps = {"--ipalloc-range 10.32.0.0/12 overlaps the host's route"};
+  CHECK(degraded(control.seen) == control.seen.range_overlaps);
+}
+
 TEST_CASE("degraded: every kind of fault has its sentence") {
   fake::FakeControl control;
   Snapshot& s = control.seen;

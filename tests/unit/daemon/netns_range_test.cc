@@ -57,9 +57,8 @@ class Host {
     HostNetwork network(options, *store_);
     Verdict out;
     auto done = run_in(ns_.open(), [&]() -> Result<> {
-      if (auto failure = network.check_range(cidr(range), out.warnings)) {
-        out.failure = failure->text();
-      }
+      if (auto failure = network.check_range(cidr(range))) out.failure = failure->text();
+      out.warnings = network.range_overlaps(cidr(range));
       return {};
     });
     REQUIRE(done);
