@@ -260,8 +260,8 @@ void Daemon::look_at_routes() {
   if (!options_.ipam) return;
   std::vector<std::string> found = network_.range_overlaps(options_.ipam->range);
   for (const std::string& overlap : found) {
-    bool known = std::find(range_overlaps_.begin(), range_overlaps_.end(), overlap) !=
-                 range_overlaps_.end();
+    bool known =
+        std::find(range_overlaps_.begin(), range_overlaps_.end(), overlap) != range_overlaps_.end();
     if (!known) log(LogLevel::warning, "ipam", overlap);
   }
   range_overlaps_ = std::move(found);

@@ -47,7 +47,7 @@ struct Snapshot {
   std::vector<std::string> forwarding_problems;  // where that could not be seen to
   std::uint64_t store_errors = 0;
   std::vector<std::string> range_overlaps;  // routes of the host's in the way of the range
-  std::vector<std::string> notices;  // of the program that runs us
+  std::vector<std::string> notices;         // of the program that runs us
   // What is wrong now, in words that name the cure; empty when all is well.
   std::vector<std::string> degraded;
 };
