@@ -75,8 +75,8 @@ def busybox(folder):
 
 def make_e2e(cache):
     """The image that Kubernetes' end-to-end tests of the network use, with what they call in it:
-    the test server itself, a shell, curl."""
-    return _cached(f"{cache}/images", "agnhost", _agnhost)
+    the test server itself, a shell, curl, wget."""
+    return _cached(f"{cache}/images", "agnhost-wget", _agnhost)
 
 
 def make_dns(cache):
@@ -97,7 +97,10 @@ def with_libraries(program):
 
 def _agnhost(folder, archive):
     files, links = busybox(folder)
-    files += [(f"{folder}/../bin/agnhost", "agnhost"), *with_libraries("/usr/bin/curl")]
+    # The static busybox has no resolver; its wget dies even of an address.
+    links = [link for link in links if link[0] != "bin/wget"]
+    files += [(f"{folder}/../bin/agnhost", "agnhost"),
+              *dict.fromkeys(with_libraries("/usr/bin/curl") + with_libraries("/usr/bin/wget"))]
     write(archive, [E2E_AGNHOST], files, links, {"Entrypoint": ["/agnhost"], "Cmd": ["pause"]})
 
 
