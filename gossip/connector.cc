@@ -26,7 +26,7 @@ Connector::Plan Connector::plan(TimePoint now, const Surroundings& around) {
   std::set<Endpoint> dialled;
   for (auto& [to, candidate] : candidates_) {
     if (!due(candidate, now) || awaits_lookup(to)) continue;
-    if (config_.conn_limit != 0 && around.connections >= config_.conn_limit) {
+    if (!has_room(to, candidate, around)) {
       candidate.error =
           "connection limit (" + std::to_string(config_.conn_limit) + ") reached on this host";
       back_off(now, candidate.retry, false);
@@ -46,6 +46,20 @@ Connector::Plan Connector::plan(TimePoint now, const Surroundings& around) {
     }
   }
   return plan;
+}
+
+// At the limit only those are dialled of whom nothing is heard: they may be the other part of a
+// mesh that has fallen apart, where all have as many connections as they may, too.
+bool Connector::has_room(Endpoint to, const Candidate& candidate,
+                         const Surroundings& around) const {
+  if (config_.conn_limit == 0 || around.connections < config_.conn_limit) return true;
+  if (!around.within_reach) return false;
+  auto peer = candidate.peer;
+  if (!peer.known() && around.discovered != nullptr) {
+    auto said = around.discovered->find(to);
+    if (said != around.discovered->end()) peer = said->second;
+  }
+  return !around.within_reach(to, peer);
 }
 
 std::optional<TimePoint> Connector::next_deadline() const {

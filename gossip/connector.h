@@ -4,6 +4,7 @@
 // link: the node tells it what became of each attempt. docs/wire/gossip.md.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -47,6 +48,9 @@ class Connector {
     std::set<Ipv4Addr> inbound_ips;
     std::size_t connections = 0;
     const std::map<Endpoint, PeerName>* discovered = nullptr;  // null: nobody
+    // Whether whoever is at an address is reached by way of others; the name, if it is known, is
+    // that of who was or is said to be there. Null: all are.
+    std::function<bool(Endpoint, PeerName)> within_reach{};
   };
   struct Plan {
     std::vector<Endpoint> dial;
@@ -119,6 +123,7 @@ class Connector {
   void refresh_candidates(TimePoint now, const Surroundings& around);
   void plan_lookups(TimePoint now, Plan& plan);
   bool awaits_lookup(Endpoint to) const;
+  bool has_room(Endpoint to, const Candidate& candidate, const Surroundings& around) const;
   bool due(const Candidate& candidate, TimePoint now) const {
     return candidate.state == State::waiting && !candidate.never_retry &&
            candidate.retry.due <= now;

@@ -213,6 +213,7 @@ class Node::Core {
   void tend_links(TimePoint now, Effects& out);
   void run_connector(TimePoint now, Effects& out);
   Connector::Surroundings surroundings() const;
+  bool within_reach(Endpoint at, PeerName peer) const;
   void rediscover(TimePoint now);
   void discover(const PeerRecord& record);
   void discover_some();

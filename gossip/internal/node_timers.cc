@@ -165,7 +165,11 @@ void Node::Core::run_connector(TimePoint now, Effects& out) {
 }
 
 Connector::Surroundings Node::Core::surroundings() const {
-  Connector::Surroundings around{.connections = table_.size(), .discovered = &discovered_};
+  Connector::Surroundings around{.connections = table_.size(),
+                                 .discovered = &discovered_,
+                                 .within_reach = [this](Endpoint at, PeerName peer) {
+                                   return within_reach(at, peer);
+                                 }};
   for (const auto& [peer, id] : table_) {
     const auto& link = links_.at(id);
     around.peers.insert(peer);
@@ -173,6 +177,17 @@ Connector::Surroundings Node::Core::surroundings() const {
     if (!link.outbound) around.inbound_ips.insert(link.remote.ip);
   }
   return around;
+}
+
+bool Node::Core::within_reach(Endpoint at, PeerName peer) const {
+  if (peer.known()) return routes.unicast_all().count(peer) != 0;
+  for (const auto& [name, record] : topology.peers()) {
+    for (const auto& connection : record.connections) {
+      auto address = connection.remote_address.endpoint();
+      if (address && address->ip == at.ip) return true;
+    }
+  }
+  return false;
 }
 
 void Node::Core::rediscover(TimePoint now) {

@@ -149,6 +149,20 @@ TEST_CASE("connector: limit: with a full table nothing is dialled, and the reaso
   CHECK(f.dials(kStart + 5s).size() == 1);
 }
 
+TEST_CASE("connector: limit: with a full table those are dialled of whom nothing is heard") {
+  Fixture f;
+  f.around.connections = 10;
+  std::vector<PeerName> asked;
+  f.around.within_reach = [&](Endpoint to, PeerName peer) {
+    asked.push_back(peer);
+    return to == at(1);
+  };
+  f.discovered = {{at(3), name(3)}};
+  f.connector.add(kStart, targets({"10.0.0.1", "10.0.0.2"}), false);
+  CHECK(f.dials(kStart) == std::vector{at(2), at(3)});
+  CHECK(asked == std::vector{PeerName(), PeerName(), name(3)});
+}
+
 TEST_CASE("connector: list: adding, replacing and forgetting say whether it changed") {
   Fixture f;
   CHECK(f.connector.add(kStart, targets({"10.0.0.1", "10.0.0.2"}), false));

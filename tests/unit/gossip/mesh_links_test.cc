@@ -224,16 +224,46 @@ TEST_CASE("links: address: a host that moved is found again though nobody knows 
   CHECK(mesh.run_until([&] { return mesh.converged(); }, 8min));
 }
 
-TEST_CASE("links: limit: a full table does not dial") {
+TEST_CASE("links: limit: a full table does not dial whom others lead to") {
   Mesh mesh;
-  mesh.start(1, {.discovery = false, .conn_limit = 1}, {"10.99.0.2", "10.99.0.3"});
+  mesh.start(1, {.discovery = false, .conn_limit = 1}, {"10.99.0.2"});
   mesh.start(2, {.discovery = false});
+  mesh.start(3, {.discovery = false}, {"10.99.0.2"});
   mesh.run_for(10s);
   CHECK(mesh.linked(1, 2));
   auto dials = mesh.host(1).dials;
+  mesh.connect(1, {"10.99.0.3"});
   mesh.run_for(1min);
   CHECK(mesh.host(1).dials == dials);
   CHECK(contains(mesh.error(1, 3), "connection limit (1) reached"));
+}
+
+TEST_CASE("links: limit: two parts of a mesh whose tables are full find each other") {
+  for (bool discovery : {true, false}) {
+    CAPTURE(discovery);
+    Mesh mesh;
+    for (unsigned a = 1; a <= 3; ++a) {
+      for (unsigned b = 4; b <= 6; ++b)
+        mesh.cut(a, b);
+    }
+    std::vector<std::string> all;
+    for (unsigned i = 1; i <= 6; ++i)
+      all.push_back("10.99.0." + std::to_string(i));
+    for (unsigned i = 1; i <= 6; ++i)
+      mesh.start(i, {.discovery = discovery, .conn_limit = 2}, all);
+    mesh.run_for(3min);
+    for (unsigned i = 1; i <= 6; ++i)
+      CHECK(mesh.host(i).ready.size() == 2);
+    for (unsigned a = 1; a <= 3; ++a) {
+      for (unsigned b = 4; b <= 6; ++b)
+        mesh.heal(a, b);
+    }
+    REQUIRE(mesh.run_until([&] { return mesh.converged(); }, 8min));
+    mesh.run_for(3min);
+    CHECK(mesh.converged());
+    for (unsigned i = 1; i <= 6; ++i)
+      CHECK(mesh.host(i).ready.size() <= 2);
+  }
 }
 
 TEST_CASE("links: overlays: peers without a common one are refused by name") {
