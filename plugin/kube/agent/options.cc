@@ -29,7 +29,8 @@ usage: weave-kube [FLAGS] [WEAVER-FLAGS] [PEER...]
   --weaver FILE       the daemon (default: beside this program)
   --plugin FILE       the CNI plugin weave-net (default: beside this program)
   --uninstall         instead of running: wait for weaver's end, then remove from the node what both
-                      have put there. With --stay: and wait to be stopped
+                      have put there
+  --stay              with --uninstall: then wait to be stopped
   --help, --version
 
   WEFT_KUBE_STATUS_ADDR  /healthz, /readyz, /status and /metrics of this program
