@@ -14,6 +14,7 @@ constexpr unsigned kOk = 200;
 constexpr unsigned kNoContent = 204;
 constexpr unsigned kNotFound = 404;
 constexpr unsigned kServerErrors = 500;
+constexpr std::string_view kUnknown = "the daemon does not know ";
 // Addresses are short; a listing of a host's is not asked for here.
 constexpr std::uint64_t kReplyMax = 1024 * 1024;
 
@@ -70,7 +71,7 @@ Outcome<std::string> DaemonClient::ask(const std::string& method, const std::str
                  "see weaver's log and weave status"};
   }
   if (reply->status == kNotFound) {
-    return Fault{FaultCode::address, "the daemon does not know " + target,
+    return Fault{FaultCode::address, std::string(kUnknown) + target,
                  "weaver runs without address allocation: give it --ipalloc-range, or configure "
                  "another ipam.type"};
   }
@@ -112,8 +113,9 @@ Outcome<std::vector<Cidr>> DaemonClient::lookup(const std::string& ident,
 Outcome<> DaemonClient::release(const std::string& ident) const {
   auto body = ask("DELETE", ip_path(ident, std::nullopt), timeouts_.call);
   if (body) return {};
-  const bool had_none = body.fault().msg.find("no addresses for") != std::string::npos;
-  if (had_none) return {};
+  // Without address allocation nobody holds anything.
+  const std::string& why = body.fault().msg;
+  if (why.find("no addresses for") != std::string::npos || why.starts_with(kUnknown)) return {};
   return body.fault();
 }
 

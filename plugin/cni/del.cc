@@ -103,15 +103,17 @@ Outcome<> del(const Call& call) {
     if (auto ok = sweep_guards(); !ok) return ok.fault();
   }
   const bool delegated = call.role == Role::network && call.conf.ipam.delegated();
+  Outcome<> by_delegate;
   if (delegated) {
     const Delegate delegate(call.env, call.conf.ipam.type, call.config_text);
-    auto ok = delegate.call(Verb::del, deadline.left(call.timeouts.delegate));
-    if (!ok) return ok.fault();
+    by_delegate = delegate.call(Verb::del, deadline.left(call.timeouts.delegate));
   }
+  // The record's is ours, whatever the configuration has become since.
   if (!delegated || (record && !record->ident.empty())) {
     auto ok = release_or_queue(call, ident_of(call.attachment()), deadline);
     if (!ok) return ok.fault();
   }
+  if (!by_delegate) return by_delegate.fault();
   call.state.forget(call.attachment());
   // Its addresses are no longer to be used on the container's other interfaces.
   if (auto ok = guard_container(call); !ok) call.note(ok.fault().msg);

@@ -70,7 +70,13 @@ Outcome<std::string> run_configured(const Invocation& invocation, const Environm
     log += "DEL goes on in spite of: " + parsed->fault->msg + "\n";
   }
   auto daemon = daemon_address(invocation.variable, parsed->conf);
-  if (!daemon) return daemon.fault();
+  if (!daemon) {
+    if (env.verb != Verb::del) return daemon.fault();
+    // If nobody answers there, the release is queued.
+    log += "DEL goes on with " + std::string(kDefaultDaemon) +
+           " in spite of: " + daemon.fault().msg + "\n";
+    daemon = *io::HttpAddress::parse(kDefaultDaemon);
+  }
   return run_verb({.role = invocation.role,
                    .env = env,
                    .conf = std::move(parsed->conf),

@@ -4,6 +4,9 @@
 #include "plugin/cni/state_dir.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -12,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/json/json.h"
+#include "base/text.h"
 #include "plugin/cni/core/naming.h"
 
 namespace weft::cni {
@@ -31,6 +35,7 @@ std::string join_path(const std::string& base, std::string_view folder, const st
 bool write_whole(int fd, std::string_view text) {
   while (!text.empty()) {
     const ssize_t n = ::write(fd, text.data(), text.size());
+    if (n < 0 && errno == EINTR) continue;
     if (n < 0) return false;
     text.remove_prefix(static_cast<std::size_t>(n));
   }
@@ -40,6 +45,13 @@ bool write_whole(int fd, std::string_view text) {
 // No id and no ident begins with a dot, or holds a colon at its end.
 std::string unfinished_prefix(const std::string& name) {
   return "." + name + ":";
+}
+
+// Is whoever was writing it still there? Then it is not a leftover.
+bool writer_lives(const std::string& unfinished) {
+  const auto pid = parse_u64(std::string_view(unfinished).substr(unfinished.rfind(':') + 1));
+  if (!pid || *pid == 0 || *pid > INT_MAX) return false;
+  return ::kill(static_cast<pid_t>(*pid), 0) == 0 || errno != ESRCH;
 }
 
 bool write_file(const std::string& folder, const std::string& name, std::string_view text) {
@@ -186,7 +198,7 @@ void StateDir::catch_up(const std::function<Released(const std::string&)>& relea
 void StateDir::sweep() const {
   const std::string folder = path_ + std::string(kAttached);
   for (const std::string& name : all_names_in(folder)) {
-    if (name.starts_with(".")) ::unlink((folder + name).c_str());
+    if (name.starts_with(".") && !writer_lives(name)) ::unlink((folder + name).c_str());
   }
 }
 

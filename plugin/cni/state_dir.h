@@ -48,7 +48,7 @@ class StateDir {
   enum class Released { yes, not_this_one, stop };
   void catch_up(const std::function<Released(const std::string& ident)>& release) const;
 
-  // Unfinished files of processes that were killed. Only while no other of ours runs.
+  // Unfinished files of processes that were killed; those of others that run are left alone.
   void sweep() const;
 
  private:

@@ -172,11 +172,14 @@ class ConfReader {
   }
 
   void read_valid_attachments() {
-    const Json* list = top_.array("cni.dev/valid-attachments");
-    // The name that the specification's first text gave it; libcni sends both.
-    if (list == nullptr) list = top_.array("cni.dev/attachments");
+    // The second is the name that the specification's first text gave it; libcni sends both, and
+    // writes a list without entries as null.
+    const Json* list = nullptr;
+    for (const char* name : {"cni.dev/attachments", "cni.dev/valid-attachments"}) {
+      if (top_.has(name)) conf_.valid_attachments.emplace();
+      if (const Json* given = top_.array(name)) list = given;
+    }
     if (list == nullptr) return;
-    conf_.valid_attachments.emplace();
     for (const Json& entry : *list) {
       if (!entry.is_object()) {
         return top_.refuse("cni.dev/valid-attachments", "must be a list of objects");

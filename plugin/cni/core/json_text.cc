@@ -53,6 +53,10 @@ const Json* Fields::find(const char* name) {
   return at == object_.end() || at->is_null() ? nullptr : &*at;
 }
 
+bool Fields::has(const char* name) const {
+  return object_.contains(name);
+}
+
 void Fields::refuse(const std::string& name, const std::string& why) {
   if (fault_) return;
   fault_ = Fault{FaultCode::bad_config, "network configuration: " + where_ + name + " " + why, ""};

@@ -36,6 +36,9 @@ class Fields {
   const Json* object(const char* name);
   const Json* array(const char* name);
 
+  // Is it there, be it null?
+  bool has(const char* name) const;
+
   void refuse(const std::string& name, const std::string& why);
   const std::string& where() const { return where_; }
 

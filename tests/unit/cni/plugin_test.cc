@@ -2,6 +2,9 @@
 // Whole calls that need no namespace: verb by version by failure, the IPAM role, the release queue.
 #include <fstream>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "fake_daemon.h"
 #include "plugin/cni/core/version.h"
 
@@ -227,6 +230,26 @@ TEST_CASE("cni del: a slow daemon does not hold it up, and a refusal is queued")
   }
 }
 
+TEST_CASE("cni del: a daemon without address allocation holds nothing, now or of the queue's") {
+  Bench bench;
+  CHECK(bench.call("DEL", config("1.0.0")).exit_code == 0);
+  CHECK(bench.files("pending").size() == 1);
+  FakeDaemon daemon(bench.socket(), answer_all(text_reply(404, "404 page not found")));
+  bench.variables["CNI_CONTAINERID"] = "fedcba9876543210";
+  CHECK(bench.call("DEL", config("1.0.0")).exit_code == 0);
+  CHECK(bench.files("pending").empty());
+}
+
+TEST_CASE("cni del: what the record holds is released though another IPAM plugin fails by now") {
+  Bench bench;
+  FakeDaemon daemon(bench.socket());
+  REQUIRE(bench.call("ADD", config("1.0.0"), Role::ipam).exit_code == 0);
+  const Reply reply = bench.call("DEL", config("1.0.0", R"("ipam": {"type": "no-ipam"})"));
+  CHECK(code(reply) == 102);
+  CHECK(daemon.held().empty());
+  CHECK(bench.files("attached").size() == 1);
+}
+
 TEST_CASE("cni del: if the release can be neither done nor queued, the runtime is to try again") {
   Bench bench;
   std::ofstream(bench.dir.path() + "/state") << "a file where a folder should be";
@@ -272,6 +295,49 @@ TEST_CASE("cni gc: frees what is not listed, of this network alone") {
   CHECK(daemon.held().count("ccc") == 1);
   CHECK(bench.files("attached").size() == 2);
   CHECK(code(bench.call("GC", config("1.1.0"), Role::ipam)) == 7);
+  CHECK(bench.files("attached").size() == 2);
+}
+
+TEST_CASE("cni gc: a list that is null has no entries, as libcni writes one; other names count") {
+  Bench bench;
+  FakeDaemon daemon(bench.socket());
+  const auto add = [&] {
+    REQUIRE(bench.call("ADD", config("1.1.0"), Role::ipam).exit_code == 0);
+  };
+  const auto gc = [&](const std::string& lists) {
+    return bench.call("GC", config("1.1.0", lists), Role::ipam);
+  };
+  add();
+  const Reply both = gc(R"("cni.dev/valid-attachments": null, "cni.dev/attachments": null)");
+  CHECK_MESSAGE(both.exit_code == 0, both.out);
+  CHECK(daemon.held().empty());
+  add();
+  CHECK(gc(R"("cni.dev/valid-attachments": null)").exit_code == 0);
+  CHECK(daemon.held().empty());
+  add();
+  CHECK(gc(R"("cni.dev/valid-attachments": null, "cni.dev/attachments":
+              [{"containerID": "0123456789abcdef", "ifname": "eth0"}])")
+            .exit_code == 0);
+  CHECK(daemon.held().size() == 1);
+  CHECK(code(gc(R"("cni.dev/valid-attachments": 7)")) == 7);
+  CHECK(daemon.held().size() == 1);
+}
+
+TEST_CASE("cni gc: what another ADD is writing stays, what a dead process left goes") {
+  Bench bench;
+  FakeDaemon daemon(bench.socket());
+  const std::string folder = bench.dir.path() + "/state/attached";
+  std::filesystem::create_directories(folder);
+  const pid_t ended = ::fork();
+  if (ended == 0) ::_exit(0);
+  ::waitpid(ended, nullptr, 0);
+  const std::string lives = ".aaa:eth0:" + std::to_string(::getpid());
+  for (const std::string& name :
+       {lives, ".bbb:eth0:" + std::to_string(ended), std::string(".ccc:eth0:x")})
+    std::ofstream(folder + "/" + name) << "{";
+  const std::string conf = config("1.1.0", R"("cni.dev/valid-attachments": [])");
+  CHECK(bench.call("GC", conf, Role::ipam).exit_code == 0);
+  CHECK(bench.files("attached") == std::vector<std::string>{lives});
 }
 
 TEST_CASE("cni gc: without daemon the releases are queued") {

@@ -44,6 +44,7 @@ struct Table : World {
     daemon.emplace(socket());
     variables["CNI_NETNS"] = pod_ns.path();
     variables["CNI_IFNAME"] = "eth0";
+    variables["WEAVE_HTTP_ADDR"] = socket();
   }
   void ill(const FakeDaemon::Script& script) {
     const auto held = daemon->held();
@@ -146,6 +147,13 @@ std::vector<Blow> failures_of_others() {
       {.name = "configuration makes no sense",
        .codes = {7, 0, 7, 7, 7},
        .fields = R"("mtu": "big")"},
+      {.name = "daemon's address malformed",
+       .strike = [](Table& t) { t.variables["WEAVE_HTTP_ADDR"] = "not an address"; },
+       .codes = {4, 0, 4, 4, 4}},
+      {.name = "daemon's address malformed in the configuration",
+       .strike = [](Table& t) { t.variables.erase("WEAVE_HTTP_ADDR"); },
+       .codes = {7, 0, 7, 7, 7},
+       .fields = R"("weaveHttpAddr": "x y")"},
       {.name = "interface name malformed",
        .strike = [](Table& t) { t.variables["CNI_IFNAME"] = "a/b"; },
        .codes = {4, 4, 4, 0, 0},
