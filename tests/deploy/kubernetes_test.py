@@ -122,6 +122,15 @@ class Values(unittest.TestCase):
             usual = chart(with_value(option.path, option.default))
             self.assertNotEqual(chart(with_value(option.path, value)), usual, option.path)
 
+    def test_without_metrics_nothing_is_served_beyond_loopback(self):
+        made = chart(with_value("metrics.enabled", False))
+        self.assertNotIn("0.0.0.0", json.dumps(made))
+        (container,) = next(part for part in made if part["kind"] == "DaemonSet")[
+            "spec"]["template"]["spec"]["containers"]
+        env = {e["name"]: e.get("value") for e in container["env"]}
+        self.assertEqual((env["WEAVE_METRICS_ADDR"], env["WEFT_KUBE_STATUS_ADDR"]),
+                         ("127.0.0.1:6782", "127.0.0.1:6785"))
+
     def test_the_schema_takes_the_defaults_and_refuses_what_it_should(self):
         schema = json.loads(read(f"{HERE}/chart/values.schema.json"))
         self.assertEqual(faults(schema, tree()), [])
