@@ -29,6 +29,14 @@ CniConfig cni_config(const AgentOptions& options) {
            .daemon_address = at == kDaemonDefault ? "" : at}};
 }
 
+// Of two entries of one name a program finds the first, though it be empty: that one goes.
+void set_variable(std::vector<std::string>& environment, const std::string& name,
+                  const std::string& value) {
+  std::erase_if(environment,
+                [&](const std::string& entry) { return entry.starts_with(name + "="); });
+  environment.push_back(name + "=" + value);
+}
+
 }  // namespace
 
 Agent::Agent(io::EventLoop& loop, AgentOptions options, std::vector<std::string> environment,
@@ -177,7 +185,7 @@ void Agent::ask_password() {
   password_.emplace(
       Password::Config{.name_space = options_.name_space, .secret = options_.password_secret}, rng_,
       machines_.ids(), [this](const std::string& password) {
-        environment_.push_back("WEAVE_PASSWORD=" + password);
+        set_variable(environment_, "WEAVE_PASSWORD", password);
         password_known_ = true;
         launch_if_settled();
       });
