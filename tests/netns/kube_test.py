@@ -109,9 +109,12 @@ def pods(hosts):
 
 
 def configuration(api, host):
+    api.fault(r"^POST .*/events", 500, times=2)  # on the node and on the pod
     os.remove(host.conflist)
     wait_for("CNI: a configuration that was removed is back", 8,
              lambda: os.path.exists(host.conflist))
+    wait_for("Events: one that was refused at first is told all the same", 30,
+             lambda: "CniConfigMended" in api.reasons(host.name))
     with open(host.conflist, "w") as file:
         file.write("{}")
     wait_for("CNI: one that was changed is mended", 8,

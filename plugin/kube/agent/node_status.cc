@@ -29,7 +29,9 @@ void NodeStatus::on_state(bool up, const std::string& why) {
 }
 
 void NodeStatus::on_node(const Node& node) {
-  if (node.meta.name != node_ || !state_) return;
+  if (node.meta.name != node_) return;
+  send(events_.on_server(loop_.now()));
+  if (!state_) return;
   const bool says_so = condition_says(node, *state_);
   if (says_so) written_ = true;
   // The watch may be behind our own write: another look follows before it is written again.
@@ -60,11 +62,17 @@ void NodeStatus::event(const EventText& text) {
     subjects.push_back(
         {.kind = "Pod", .name_space = pod_.name_space, .name = pod_.name, .uid = pod_.uid});
   }
-  for (const EventSubject& subject : subjects) {
-    auto request = events_.on_event(loop_.now(), subject, text);
-    // Without an answer the log has it still.
-    if (request) machines_.request(std::move(*request), [](const HttpResponse*) {});
-  }
+  for (const EventSubject& subject : subjects)
+    send(events_.on_event(loop_.now(), subject, text));
+}
+
+void NodeStatus::send(std::optional<EventRequest> event) {
+  if (!event) return;
+  machines_.request(std::move(event->request), [this, key = std::move(event->key)](
+                                                   const HttpResponse* response) {
+    send(events_.on_answer(loop_.now(), key,
+                           response != nullptr ? std::optional(response->status) : std::nullopt));
+  });
 }
 
 }  // namespace weft::kube

@@ -31,6 +31,7 @@ class NodeStatus {
 
  private:
   void write();
+  void send(std::optional<EventRequest> event);
 
   io::EventLoop& loop_;
   Machines& machines_;

@@ -10,6 +10,9 @@ namespace weft::kube {
 
 namespace {
 
+constexpr int kNotFound = 404;
+constexpr int kRefusals = 400;  // and above
+
 std::string key_of(const EventSubject& subject, const EventText& text) {
   return subject.kind + "\n" + subject.name_space + "\n" + subject.name + "\n" + text.reason +
          "\n" + text.message;
@@ -31,30 +34,82 @@ EventSubject node_subject(const std::string& node) {
   return {.kind = "Node", .name_space = "", .name = node, .uid = node};
 }
 
-std::optional<HttpRequest> Events::on_event(TimePoint now, const EventSubject& subject,
-                                            const EventText& text) {
+std::optional<EventRequest> Events::on_event(TimePoint now, const EventSubject& subject,
+                                             const EventText& text) {
   forget_old(now);
   const std::string key = key_of(subject, text);
-  auto at = said_.find(key);
-  if (at != said_.end()) {
-    Said& said = at->second;
-    ++said.count;
-    if (now < said.written + said.interval || !take_token(now)) return std::nullopt;
-    said.written = now;
-    said.interval = std::min(said.interval * 2, kRepeatMax);
-    return again(now, said);
-  }
+  if (auto at = said_.find(key); at != said_.end()) return repeat(now, key, at->second);
   if (said_.size() >= kEventsMax || !take_token(now)) {
     ++dropped_count_;
     return std::nullopt;
   }
   // Events of objects without a namespace lie in "default".
-  Said said{.name = subject.name + "." + suffix(rng_),
+  Said said{.subject = subject,
+            .text = text,
+            .name = subject.name + "." + suffix(rng_),
             .name_space = subject.name_space.empty() ? "default" : subject.name_space,
             .first = now,
             .written = now};
-  at = said_.emplace(key, std::move(said)).first;
-  return first_time(now, subject, text, at->second);
+  return say(now, key, said_.emplace(key, std::move(said)).first->second);
+}
+
+std::optional<EventRequest> Events::repeat(TimePoint now, const std::string& key, Said& said) {
+  ++said.count;
+  if (said.state == State::sending) return std::nullopt;
+  const bool due = said.state == State::unsaid || now >= said.written + said.interval;
+  if (!due || !take_token(now)) return std::nullopt;
+  if (said.state == State::unsaid) return say(now, key, said);
+  said.written = now;
+  said.interval = std::min(said.interval * 2, kRepeatMax);
+  return EventRequest{key, again(now, said)};
+}
+
+std::optional<EventRequest> Events::say(TimePoint now, const std::string& key, Said& said) const {
+  said.written = now;
+  said.state = State::sending;
+  return EventRequest{key, first_time(now, said)};
+}
+
+std::optional<EventRequest> Events::on_answer(TimePoint now, const std::string& key,
+                                              std::optional<int> status) {
+  auto at = said_.find(key);
+  if (at == said_.end()) return std::nullopt;
+  Said& said = at->second;
+  if (status && *status < kRefusals) {
+    said.state = State::said;
+    return on_server(now);
+  }
+  const bool made = said.state == State::said;
+  // Somebody deleted it. One that is there and is not raised will be the next time.
+  if (made && status == kNotFound) return say(now, key, said);
+  if (made) return std::nullopt;
+  said.state = State::unsaid;
+  drop_unsaid();
+  return std::nullopt;
+}
+
+std::optional<EventRequest> Events::on_server(TimePoint now) {
+  const auto at = oldest_unsaid();
+  return at == said_.end() ? std::nullopt : say(now, at->first, at->second);
+}
+
+// By its last attempt, so that one that is never taken does not stand in the others' way.
+std::map<std::string, Events::Said>::iterator Events::oldest_unsaid() {
+  auto oldest = said_.end();
+  for (auto at = said_.begin(); at != said_.end(); ++at) {
+    if (at->second.state != State::unsaid) continue;
+    if (oldest == said_.end() || at->second.written < oldest->second.written) oldest = at;
+  }
+  return oldest;
+}
+
+void Events::drop_unsaid() {
+  const auto count = std::count_if(said_.begin(), said_.end(), [](const auto& entry) {
+    return entry.second.state == State::unsaid;
+  });
+  if (static_cast<std::size_t>(count) <= kUnsaidMax) return;
+  said_.erase(oldest_unsaid());
+  ++dropped_count_;
 }
 
 bool Events::take_token(TimePoint now) {
@@ -68,14 +123,16 @@ bool Events::take_token(TimePoint now) {
   return true;
 }
 
-// The server drops an Event an hour after it was last written.
+// The server drops an Event an hour after it was last written; one that it has yet to take stays.
 void Events::forget_old(TimePoint now) {
-  std::erase_if(said_, [&](const auto& entry) { return now >= entry.second.written + kEventLife; });
+  std::erase_if(said_, [&](const auto& entry) {
+    return entry.second.state == State::said && now >= entry.second.written + kEventLife;
+  });
 }
 
-HttpRequest Events::first_time(TimePoint now, const EventSubject& subject, const EventText& text,
-                               const Said& said) const {
-  const std::string time = time_text(config_.wall.wall(now));
+HttpRequest Events::first_time(TimePoint now, const Said& said) const {
+  const EventSubject& subject = said.subject;
+  const EventText& text = said.text;
   Json object = {{"kind", subject.kind}, {"name", subject.name}, {"apiVersion", "v1"}};
   if (!subject.name_space.empty()) object["namespace"] = subject.name_space;
   if (!subject.uid.empty()) object["uid"] = subject.uid;
@@ -87,9 +144,9 @@ HttpRequest Events::first_time(TimePoint now, const EventSubject& subject, const
                       {"reason", text.reason},
                       {"message", text.message.substr(0, kEventMessageMax)},
                       {"source", {{"component", config_.component}, {"host", config_.node}}},
-                      {"firstTimestamp", time},
-                      {"lastTimestamp", time},
-                      {"count", 1}};
+                      {"firstTimestamp", time_text(config_.wall.wall(said.first))},
+                      {"lastTimestamp", time_text(config_.wall.wall(now))},
+                      {"count", said.count}};
   return {.method = "POST",
           .target = collection_of(said.name_space),
           .body = print(event),

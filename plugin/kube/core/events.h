@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Events on nodes and pods: what an operator must know, where `kubectl describe` shows it. The same
 // thing said again raises the count of one Event at growing intervals; many different things at
-// once are cut off, so that a fault never floods the API server.
+// once are cut off, so that a fault never floods the API server. What the server did not take is
+// kept, and said once it takes something else.
 #pragma once
 
 #include <map>
@@ -23,6 +24,8 @@ inline constexpr Duration kRepeatMax = std::chrono::minutes(30);
 inline constexpr Duration kEventLife = std::chrono::hours(1);
 inline constexpr std::size_t kEventsMax = 256;
 inline constexpr std::size_t kEventMessageMax = 1024;  // the server's limit
+// Of those that the server did not take the oldest give way.
+inline constexpr std::size_t kUnsaidMax = 20;
 
 struct EventSubject {
   std::string kind;        // "Node" or "Pod"
@@ -38,6 +41,14 @@ struct EventText {
   std::string message;
 };
 
+// A request, and which Event's it is, for on_answer.
+struct EventRequest {
+  std::string key;
+  HttpRequest request;
+};
+
+//   sending ─taken─▶ said ─deleted at the server─▶ sending
+//      └─not taken─▶ unsaid ─said again, or the server takes something─▶ sending
 class Events {
  public:
   struct Config {
@@ -49,22 +60,34 @@ class Events {
   Events(Config config, Rng& rng) : config_(std::move(config)), rng_(rng) {}
 
   // The request that says it, or nothing if that was said lately or too much was.
-  std::optional<HttpRequest> on_event(TimePoint now, const EventSubject& subject,
-                                      const EventText& text);
+  std::optional<EventRequest> on_event(TimePoint now, const EventSubject& subject,
+                                       const EventText& text);
+  // To each request; the status, or none if no answer came. What is to be sent now.
+  std::optional<EventRequest> on_answer(TimePoint now, const std::string& key,
+                                        std::optional<int> status);
+  // The server takes requests: what of those that it did not take is to be sent now.
+  std::optional<EventRequest> on_server(TimePoint now);
   std::uint64_t dropped_count() const { return dropped_count_; }
 
  private:
+  enum class State : std::uint8_t { sending, said, unsaid };
   struct Said {
+    EventSubject subject;
+    EventText text;
     std::string name, name_space;
     TimePoint first, written;
+    State state = State::sending;
     Duration interval = kRepeatFirst;
     std::uint64_t count = 1;
   };
 
+  std::optional<EventRequest> repeat(TimePoint now, const std::string& key, Said& said);
+  std::optional<EventRequest> say(TimePoint now, const std::string& key, Said& said) const;
   bool take_token(TimePoint now);
   void forget_old(TimePoint now);
-  HttpRequest first_time(TimePoint now, const EventSubject& subject, const EventText& text,
-                         const Said& said) const;
+  void drop_unsaid();
+  std::map<std::string, Said>::iterator oldest_unsaid();
+  HttpRequest first_time(TimePoint now, const Said& said) const;
   HttpRequest again(TimePoint now, const Said& said) const;
 
   Config config_;

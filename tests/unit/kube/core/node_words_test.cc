@@ -75,9 +75,10 @@ TEST_CASE("events: the first time makes one, repetitions raise its count, ever m
   TimePoint now = at_seconds(100);
   const auto first = events.on_event(now, node_subject("n1"), text);
   REQUIRE(first);
-  CHECK(first->method == "POST");
-  CHECK(first->target == "/api/v1/namespaces/default/events");
-  const Json event = Json::parse(first->body);
+  CHECK(first->request.method == "POST");
+  CHECK(first->request.target == "/api/v1/namespaces/default/events");
+  CHECK_FALSE(events.on_answer(now, first->key, 201));
+  const Json event = Json::parse(first->request.body);
   CHECK(event["involvedObject"] ==
         Json{{"kind", "Node"}, {"name", "n1"}, {"uid", "n1"}, {"apiVersion", "v1"}});
   CHECK(event["type"] == "Warning");
@@ -90,10 +91,11 @@ TEST_CASE("events: the first time makes one, repetitions raise its count, ever m
     const auto again = events.on_event(now, node_subject("n1"), text);
     if (!again) continue;
     ++written;
-    CHECK(again->method == "PATCH");
-    CHECK(again->target ==
+    CHECK(again->request.method == "PATCH");
+    CHECK(again->request.target ==
           "/api/v1/namespaces/default/events/" + event["metadata"]["name"].get<std::string>());
-    CHECK(Json::parse(again->body)["count"] == i + 2);
+    CHECK(Json::parse(again->request.body)["count"] == i + 2);
+    CHECK_FALSE(events.on_answer(now, again->key, 200));
   }
   CHECK(written == 5);  // after 1, 3, 7, 15 and 31 minutes
 }
@@ -105,8 +107,8 @@ TEST_CASE("events: a pod's lie in its namespace, long messages are cut") {
       events.on_event(at_seconds(1), {.kind = "Pod", .name_space = "a", .name = "p", .uid = "u"},
                       {.reason = "R", .message = std::string(5000, 'x')});
   REQUIRE(one);
-  CHECK(one->target == "/api/v1/namespaces/a/events");
-  const Json event = Json::parse(one->body);
+  CHECK(one->request.target == "/api/v1/namespaces/a/events");
+  const Json event = Json::parse(one->request.body);
   CHECK(event["message"].get<std::string>().size() == kEventMessageMax);
   CHECK(event["involvedObject"]["namespace"] == "a");
   CHECK(event["type"] == "Normal");
@@ -121,11 +123,11 @@ TEST_CASE(
   const auto burst = [&](int count) {
     said = 0;
     for (int i = 0; i < count; ++i) {
-      const bool new_one = events
-                               .on_event(now, node_subject("n"),
-                                         {.reason = "R", .message = std::to_string(rng.next())})
-                               .has_value();
-      said += new_one ? 1 : 0;
+      const auto new_one = events.on_event(now, node_subject("n"),
+                                           {.reason = "R", .message = std::to_string(rng.next())});
+      if (!new_one) continue;
+      ++said;
+      CHECK_FALSE(events.on_answer(now, new_one->key, 201));
     }
   };
   burst(1000);
@@ -137,4 +139,107 @@ TEST_CASE(
   now += minutes(1000);
   burst(1000);
   CHECK(said == kEventBurst);
+}
+
+namespace {
+
+// Events with a server that takes them or does not.
+struct Server {
+  SeededRng rng{1};
+  Events events{{.node = "n1"}, rng};
+  TimePoint now = at_seconds(100);
+  std::optional<int> answer = 201;    // none: it is away
+  std::vector<std::string> requests;  // "METHOD reason count"
+
+  void say(const std::string& reason) {
+    now += seconds(1);
+    run(events.on_event(now, node_subject("n1"), {.reason = reason, .message = "m"}));
+  }
+  void run(std::optional<EventRequest> event) {
+    while (event) {
+      const Json body = Json::parse(event->request.body);
+      requests.push_back(event->request.method + " " + body.value("reason", "") + " " +
+                         std::to_string(body["count"].get<int>()));
+      event = events.on_answer(now, event->key, answer);
+    }
+  }
+  std::vector<std::string> taken() { return std::exchange(requests, {}); }
+};
+using Lines = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("events: one that the server did not take is said the next time") {
+  for (const auto& refusal : {std::optional<int>(), std::optional(500), std::optional(403)}) {
+    Server server;
+    server.answer = refusal;
+    server.say("R");
+    CHECK(server.taken() == Lines{"POST R 1"});
+    server.say("R");
+    CHECK(server.taken() == Lines{"POST R 2"});
+    server.answer = 201;
+    server.say("R");
+    CHECK(server.taken() == Lines{"POST R 3"});
+    server.say("R");  // within a minute
+    CHECK(server.taken().empty());
+  }
+}
+
+TEST_CASE("events: those that were not taken follow the next that is, or a sign of the server's") {
+  Server server;
+  server.answer = std::nullopt;
+  server.say("A");
+  server.say("B");
+  server.now += kEventLife * 2;
+  server.say("C");
+  CHECK(server.taken().size() == 3);
+  server.answer = 201;
+  server.say("D");
+  CHECK(server.taken() == Lines{"POST D 1", "POST A 1", "POST B 1", "POST C 1"});
+  server.run(server.events.on_server(server.now));
+  CHECK(server.taken().empty());
+  server.answer = 500;
+  server.say("E");
+  server.answer = 201;
+  server.run(server.events.on_server(server.now));
+  CHECK(server.taken() == Lines{"POST E 1", "POST E 1"});
+}
+
+TEST_CASE("events: one that is never taken is in nobody's way, and of too many the oldest goes") {
+  Server server;
+  server.answer = 500;
+  for (std::size_t i = 0; i < kUnsaidMax + 3; ++i)
+    server.say("R" + std::to_string(i));
+  CHECK(server.events.dropped_count() == 3);
+  server.taken();
+  server.run(server.events.on_server(server.now += seconds(1)));
+  server.run(server.events.on_server(server.now += seconds(1)));
+  CHECK(server.taken() == Lines{"POST R3 1", "POST R4 1"});
+}
+
+TEST_CASE("events: one that was deleted at the server is made anew") {
+  Server server;
+  server.say("R");
+  server.now += minutes(2);
+  const auto raise =
+      server.events.on_event(server.now, node_subject("n1"), {.reason = "R", .message = "m"});
+  REQUIRE(raise);
+  CHECK(raise->request.method == "PATCH");
+  const auto anew = server.events.on_answer(server.now, raise->key, 404);
+  REQUIRE(anew);
+  CHECK(anew->request.method == "POST");
+  CHECK(Json::parse(anew->request.body)["count"] == 2);
+  CHECK_FALSE(server.events.on_answer(server.now, anew->key, 201));
+}
+
+TEST_CASE("events: one that could not be raised is raised the next time") {
+  Server server;
+  server.say("R");
+  server.answer = 500;
+  server.now += minutes(2);
+  server.say("R");
+  server.answer = 200;
+  server.now += minutes(3);
+  server.say("R");
+  CHECK(server.taken() == Lines{"POST R 1", "PATCH  2", "PATCH  3"});
 }
