@@ -202,6 +202,8 @@ class Words(unittest.TestCase):
         folder = "plugin/kube/agent"
         sent = {name for file in os.listdir(f"{ROOT}/{folder}") if file.endswith(".cc")
                 for name in named(f"{folder}/{file}", r'"((?:[A-Z][a-z]+){2,})"')}
+        sent |= {name for file in ("seed.cc", "reclaim.cc")
+                 for name in named(f"plugin/kube/core/{file}", r'(?:Tell\{|warn\()"(\w+)"')}
         page = read("docs/reference/weave-kube.md").split("| Event |")[1]
         self.assertEqual(sent, set(spans(page)))
 
@@ -219,7 +221,7 @@ class Words(unittest.TestCase):
     def test_what_troubleshooting_quotes_of_the_log_is_said(self):
         sources = " ".join(re.sub(r'"\s*"', "", read(path)) for path in (
             "router/daemon/daemon.cc", "router/daemon/host_network.cc",
-            "plugin/kube/agent/notices.cc"))
+            "plugin/kube/core/troubles.h"))
         page = read("docs/troubleshooting.md")
         for words in ("our table was gone", "set the accepts for ", "overlaps the host's route",
                       "adopted ", "weave-kube: "):

@@ -201,12 +201,16 @@ void Agent::decide_takeover() {
        .served_before = state_.served,
        .allowed = options_.launch.allow_unenforced});
   const bool go = decision.verdict == Verdict::go || decision.verdict == Verdict::go_unenforced;
-  const bool worth_saying = known && decision.reason != verdict_ && !decision.reason.empty();
-  verdict_ = decision.reason;
+  const bool turned = verdict_ != decision.verdict;
+  const bool worth_saying = known && decision.reason != policies_said_ && !decision.reason.empty();
+  verdict_ = decision.verdict;
+  policies_said_ = decision.reason;
   if (worth_saying) {
-    note(go ? LogLevel::warning : LogLevel::error,
-         {true, go ? "NetworkPolicyNotEnforced" : "TakeoverRefused", verdict_});
-    if (!go && !launched_) status_.on_state(false, verdict_);
+    log_(line(go ? LogLevel::warning : LogLevel::error, "node", policies_said_));
+    if (!go && !launched_) status_.on_state(false, policies_said_);
+  }
+  if (worth_saying && turned) {
+    status_.event({true, go ? "NetworkPolicyNotEnforced" : "TakeoverRefused", decision.lasting});
   }
   may_take_over_ = may_take_over_ || go;
   launch_if_settled();

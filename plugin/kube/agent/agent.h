@@ -25,6 +25,7 @@
 #include "plugin/kube/core/reclaim.h"
 #include "plugin/kube/core/seed.h"
 #include "plugin/kube/core/takeover.h"
+#include "plugin/kube/core/troubles.h"
 
 namespace weft::kube {
 
@@ -105,6 +106,7 @@ class Agent {
   std::optional<MachineOf<Seed>> seed_;
   std::optional<MachineOf<Password>> password_;
   std::optional<MachineOf<Reclaim>> reclaim_;  // once weaver is started
+  Troubles troubles_;
   std::set<std::string> node_names_;
   std::set<std::string> policy_names_;
   std::optional<SeedDecided> seeding_;
@@ -114,9 +116,11 @@ class Agent {
   bool stopping_ = false;
   std::string obstacle_ = "the plugin is not installed";
   std::string portmap_problem_;
-  std::string kernel_problem_;
+  std::string bridge_filter_problem_;
+  std::string ip_forward_problem_;
   std::string not_served_;  // since long enough for the node's condition to say so
-  std::string verdict_;     // why not, or what is not enforced
+  std::optional<Verdict> verdict_;
+  std::string policies_said_;  // why not, or what is not enforced
   int exit_code_ = 0;
 };
 

@@ -17,6 +17,9 @@ void Agent::on_effect(const Effect& effect) {
     state.listed_in = listed->config_map_uid;
     return store(state);
   }
+  if (const auto* tell = std::get_if<Tell>(&effect)) {
+    return status_.event({true, tell->reason, tell->text});
+  }
   ask_daemon(effect);
 }
 
@@ -117,6 +120,8 @@ void Agent::on_report(const std::optional<std::string>& text) {
     return log_(line(LogLevel::warning, "reclaim",
                      "weaver's report cannot be read: " + to_string(report.error())));
   }
+  for (const std::string& sentence : troubles_.on_report(loop_.now(), report->degraded))
+    status_.event({true, "WeaverDegraded", sentence});
   if (report->ring_known()) {
     AgentState state = state_;
     state.ring = true;
@@ -134,7 +139,11 @@ std::optional<Reclaim::Status> Agent::reclaim() const {
 
 std::string Agent::waiting_for() const {
   if (launched_) return "";
-  if (!may_take_over_) return verdict_;
+  if (!may_take_over_) {
+    const ListWatch::Status policies = policies_->status();
+    const bool in_trouble = !policies.synced && !policies.last_error.empty();
+    return policies_said_ + (in_trouble ? ": " + policies.last_error : "");
+  }
   if (!seeding_) {
     const std::string why = (*seed_)->last_error();
     return "the API server must say who seeds the address ring" + (why.empty() ? "" : ": " + why);
@@ -151,6 +160,8 @@ std::vector<std::string> Agent::faults() const {
   };
   add("API server: ", machines_.api().trouble());
   add("nodes: ", nodes_->status().last_error);
+  add("NetworkPolicies: ", policies_->status().last_error);
+  if (seed_) add("seed: ", (*seed_)->trouble());
   add("plugin: ", obstacle_);
   add("plugin: ", portmap_problem_);
   add("CNI configuration: ", network_.config_fault());
@@ -172,7 +183,7 @@ std::vector<std::string> Agent::faults() const {
 
 std::vector<std::string> Agent::problems() const {
   std::vector<std::string> out = faults();
-  if (launched_ && !verdict_.empty()) out.push_back("NetworkPolicy: " + verdict_);
+  if (launched_ && !policies_said_.empty()) out.push_back("NetworkPolicy: " + policies_said_);
   return out;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/json/json.h"
 #include "base/text.h"
+#include "plugin/kube/core/troubles.h"
 
 namespace weft::kube {
 namespace {
@@ -10,7 +11,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr unsigned kUnavailable = 503;
-constexpr std::string_view kOurs = "weave-kube: ";
 constexpr std::string_view kMore = " …";
 
 // At most so many bytes, and no piece of a character at the end.
@@ -64,10 +64,11 @@ std::vector<std::string> as_notices(const std::vector<std::string>& sentences) {
   for (const std::string& sentence : sentences) {
     if (out.size() + 1 == kNoticesMax && sentences.size() > kNoticesMax) {
       const std::size_t rest = sentences.size() - out.size();
-      out.push_back(std::string(kOurs) + "and " + std::to_string(rest) + " more, in its /status");
+      out.push_back(std::string(kOwnPrefix) + "and " + std::to_string(rest) +
+                    " more, in its /status");
       return out;
     }
-    out.push_back(cut(on_one_line(std::string(kOurs) + sentence), kNoticeBytesMax));
+    out.push_back(cut(on_one_line(std::string(kOwnPrefix) + sentence), kNoticeBytesMax));
   }
   return out;
 }

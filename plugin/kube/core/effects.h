@@ -68,8 +68,14 @@ struct SeedDecided {
   std::string reason;  // for the log
 };
 
+// What an operator must know, once: a warning for the node's Events. The log has it already.
+struct Tell {
+  std::string reason;  // EventText::reason
+  std::string text;
+};
+
 using Effect = std::variant<Send, Cancel, Upsert, Deleted, Synced, Connect, Forget, RemovePeer,
-                            WantReport, StoreListed, SeedDecided, LogLine>;
+                            WantReport, StoreListed, SeedDecided, Tell, LogLine>;
 using Effects = std::vector<Effect>;
 
 }  // namespace weft::kube

@@ -23,6 +23,17 @@ Result<> read_peers(const Json& object, const char* list, const char* name_field
   return {};
 }
 
+std::vector<std::string> read_sentences(const Json& report) {
+  std::vector<std::string> out;
+  const Json* list = member(report, "Degraded");
+  if (list == nullptr || !list->is_array()) return out;  // Weave has none
+  for (const Json& sentence : *list) {
+    if (out.size() == kReportSentencesMax) break;
+    if (sentence.is_string()) out.push_back(sentence.get<std::string>());
+  }
+  return out;
+}
+
 std::string host_of(PeerName peer, const std::string& nickname, const PeerList& list) {
   const ListedPeer* listed = list.find(peer.text());
   return listed != nullptr && !listed->node_name.empty() ? listed->node_name : nickname;
@@ -47,6 +58,7 @@ Result<MeshReport> parse_report(std::string_view text) {
       return ok.error();
     }
   }
+  report.degraded = read_sentences(*json);
   return report;
 }
 

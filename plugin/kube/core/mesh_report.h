@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/peer_name.h"
 #include "plugin/kube/core/peer_list.h"
@@ -15,11 +16,14 @@ namespace weft::kube {
 // The report of a mesh of a thousand peers is a few megabytes: each lists its connections.
 inline constexpr std::size_t kReportTextMax = std::size_t{64} * 1024 * 1024;
 inline constexpr std::size_t kReportPeersMax = 100'000;
+// weaver keeps to a few of each kind.
+inline constexpr std::size_t kReportSentencesMax = 200;
 
 struct MeshReport {
   PeerName own;
   std::map<PeerName, std::string> alive;   // peers of the mesh, with us, and their nicknames
   std::map<PeerName, std::string> owners;  // who owns a part of the ring, and their nicknames
+  std::vector<std::string> degraded;       // what is wrong, in sentences
 
   bool ring_known() const { return !owners.empty(); }
 };

@@ -282,6 +282,7 @@ void Reclaim::heed_list(const std::string& uid, Effects& out) {
   last_error_ = "another peer took over this peer's addresses, since its node " + config_.own_node +
                 " was gone for a while; restart this pod: it begins without its old addresses";
   log(LogLevel::error, last_error_, out);
+  out.emplace_back(Tell{"NodeEvicted", last_error_});
 }
 
 void Reclaim::on_response(TimePoint now, RequestId id, const HttpResponse& response, Effects& out) {

@@ -113,6 +113,7 @@ bool Seed::edit(Json& object) {
 void Seed::on_record(TimePoint now, const Json& object, Effects& out) {
   auto record = read_seed(object, config_.range);
   recorded_formed_ = record && *record && (*record)->formed;
+  heed_damage(!record || !*record, record.has_value(), out);
   if (decided_) return;
   SeedDecided decided{.ipalloc_init = std::string(kObserver),
                       .discard_state = was_removed(object),
@@ -121,12 +122,6 @@ void Seed::on_record(TimePoint now, const Json& object, Effects& out) {
     decided.ipalloc_init = config_.forced_init;
     decided.reason = "IPALLOC_INIT says so";
   } else if (!record || !*record) {
-    out.emplace_back(LogLine{.level = LogLevel::error,
-                             .component = "seed",
-                             .text = "ConfigMap " + config_.config_map + ": " +
-                                     (record ? "it did not keep " : "cannot read ") +
-                                     seed_key(config_.range) +
-                                     "; delete that key if no node has an address ring yet"});
     decided.reason = "the record is damaged";
   } else if (recorded_formed_) {
     decided.reason = "the mesh has a ring";
@@ -136,6 +131,21 @@ void Seed::on_record(TimePoint now, const Json& object, Effects& out) {
   }
   decide(std::move(decided), out);
   if (!ring_known_) ring_late_at_ = now + kRingPatience;
+}
+
+// Of a record that is damaged for long it is said once.
+void Seed::heed_damage(bool damaged, bool readable, Effects& out) {
+  if (!damaged) return damage_.clear();
+  const bool known = !damage_.empty();
+  damage_ = "ConfigMap " + config_.config_map + ": " +
+            (readable ? "it did not keep " : "cannot read ") + seed_key(config_.range) +
+            "; delete that key if no node has an address ring yet";
+  if (!known) warn("SeedRecordDamaged", damage_, out);
+}
+
+void Seed::warn(const char* reason, const std::string& text, Effects& out) {
+  out.emplace_back(LogLine{.level = LogLevel::error, .component = "seed", .text = text});
+  out.emplace_back(Tell{reason, text});
 }
 
 void Seed::decide(SeedDecided decided, Effects& out) {
@@ -152,6 +162,7 @@ void Seed::on_ring(TimePoint now, bool known, Effects&) {
   ring_known_ = known;
   if (!known) return;
   ring_late_at_.reset();
+  ring_late_.clear();
   if (!decided_ || recorded_formed_) return;
   const auto spread = static_cast<std::uint64_t>(kSeedSpread.count());
   const TimePoint at = now + Duration(static_cast<Duration::rep>(rng_.below(spread)));
@@ -178,13 +189,11 @@ void Seed::on_deadline(TimePoint now, Effects& out) {
   if (next_check_ && now >= *next_check_) check(now, out);
   if (ring_late_at_ && now >= *ring_late_at_) {
     ring_late_at_.reset();
-    out.emplace_back(LogLine{
-        .level = LogLevel::error,
-        .component = "seed",
-        .text = "no peer has told of an address ring for two minutes. Are the peers connected "
-                "('weave status connections')? If the state of all nodes was deleted, delete " +
-                seed_key(config_.range) + " from ConfigMap " + config_.config_map +
-                " and restart the pods"});
+    ring_late_ =
+        "no peer has told of an address ring for two minutes. Are the peers connected "
+        "('weave status connections')? If the state of all nodes was deleted, delete " +
+        seed_key(config_.range) + " from ConfigMap " + config_.config_map + " and restart the pods";
+    warn("NoAddressRing", ring_late_, out);
   }
 }
 

@@ -73,12 +73,16 @@ class Seed {
   bool decided() const { return decided_; }
   // Why it is not decided; for status.
   const std::string& last_error() const { return object_.last_error(); }
+  // What an operator must mend; empty: nothing.
+  const std::string& trouble() const { return damage_.empty() ? ring_late_ : damage_; }
 
  private:
   void check(TimePoint now, Effects& out);
   bool edit(Json& object);
   bool was_removed(const Json& object) const;
   void on_record(TimePoint now, const Json& object, Effects& out);
+  void heed_damage(bool damaged, bool readable, Effects& out);
+  void warn(const char* reason, const std::string& text, Effects& out);
   void decide(SeedDecided decided, Effects& out);
 
   Config config_;
@@ -91,6 +95,7 @@ class Seed {
   std::optional<TimePoint> give_up_at_;  // with a ring on disk, or an order
   std::optional<TimePoint> next_check_;
   std::optional<TimePoint> ring_late_at_;
+  std::string damage_, ring_late_;  // in words for people; empty: not so
 };
 
 }  // namespace weft::kube

@@ -12,24 +12,29 @@ std::string found(const TakeoverFacts& facts) {
   return facts.example.empty() ? text : text + " (" + facts.example + ")";
 }
 
+std::string unenforced(const std::string& found) {
+  return found + ", which nothing enforces: all traffic between pods is let through";
+}
+
+std::string refused(const std::string& found) {
+  return "this node is not taken over: " + found +
+         ", which Weft does not enforce. Delete the policies, keep the former network, or set " +
+         kAllowUnenforced + "=1 to run without them";
+}
+
 }  // namespace
 
 TakeoverDecision decide_takeover(const TakeoverFacts& facts) {
   if (!facts.policy_count) {
     // A node that Weft serves already loses nothing that it had.
-    if (facts.served_before || facts.allowed) return {Verdict::go, ""};
-    return {Verdict::wait, "the API server has not said yet whether there are NetworkPolicies"};
+    if (facts.served_before || facts.allowed) return {Verdict::go, "", ""};
+    return {Verdict::wait, "the API server has not said yet whether there are NetworkPolicies", ""};
   }
-  if (*facts.policy_count == 0) return {Verdict::go, ""};
-  if (facts.served_before || facts.allowed) {
-    return {Verdict::go_unenforced,
-            found(facts) + ", and nothing enforces it: all traffic between pods is let through"};
-  }
-  return {Verdict::refuse,
-          "this node is not taken over: " + found(facts) +
-              ", which Weft does not enforce. Delete the policies, keep the former network, or "
-              "set " +
-              kAllowUnenforced + "=1 to run without them"};
+  if (*facts.policy_count == 0) return {Verdict::go, "", ""};
+  const bool go = facts.served_before || facts.allowed;
+  const auto text = go ? unenforced : refused;
+  return {go ? Verdict::go_unenforced : Verdict::refuse, text(found(facts)),
+          text("there are NetworkPolicies")};
 }
 
 }  // namespace weft::kube

@@ -28,7 +28,9 @@ enum class Verdict : std::uint8_t {
 
 struct TakeoverDecision {
   Verdict verdict = Verdict::wait;
-  std::string reason;  // for log, Event and status; empty: nothing to say
+  std::string reason;  // for log and status; empty: nothing to say
+  // For an Event: the same whichever policies come and go, or each change would be another Event.
+  std::string lasting;
 };
 TakeoverDecision decide_takeover(const TakeoverFacts& facts);
 

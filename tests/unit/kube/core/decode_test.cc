@@ -164,13 +164,15 @@ TEST_CASE("kube: report: owners and living peers are read from the daemon's repo
     "Peers": [{"Name": "7a:00:00:00:00:01", "NickName": "n1"},
               {"Name": "7a:00:00:00:00:02", "NickName": "n2"}]},
     "IPAM": {"Entries": [{"Peer": "7a:00:00:00:00:03", "Nickname": ""},
-                         {"Peer": "7a:00:00:00:00:03", "Nickname": "n3"}]}})");
+                         {"Peer": "7a:00:00:00:00:03", "Nickname": "n3"}]},
+    "Degraded": ["two rings", 7]})");
   REQUIRE(report.has_value());
   CHECK(report->own.text() == "7a:00:00:00:00:01");
   CHECK(report->alive.size() == 2);
   REQUIRE(report->owners.size() == 1);
   CHECK(report->owners.begin()->second == "n3");
   CHECK(report->ring_known());
+  CHECK(report->degraded == std::vector<std::string>{"two rings"});
   const auto without = parse_report(R"({"Router": {"Name": "7a:00:00:00:00:01", "Peers": null}})");
   REQUIRE(without.has_value());
   CHECK(without->alive.size() == 1);

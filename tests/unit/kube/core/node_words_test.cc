@@ -39,6 +39,16 @@ TEST_CASE("takeover: policies that would go unenforced stop it, unless the opera
   CHECK(reason.find("WEFT_ALLOW_UNENFORCED_POLICIES=1") != std::string::npos);
 }
 
+TEST_CASE("takeover: an Event says the same whichever policies there are, and how many") {
+  for (const bool allowed : {false, true}) {
+    const auto one = decide_takeover({.policy_count = 1, .example = "a/b", .allowed = allowed});
+    const auto more = decide_takeover({.policy_count = 9, .example = "c/d", .allowed = allowed});
+    CHECK(one.reason != more.reason);
+    CHECK(one.lasting == more.lasting);
+    CHECK(one.lasting.find("NetworkPolicies") != std::string::npos);
+  }
+}
+
 TEST_CASE("node condition: up is in Weave's words, down says why, both merge into the list") {
   const std::chrono::system_clock::time_point time(seconds(86'400));
   const auto up = patch_network_condition("n 1", {.up = true}, time, time - seconds(60));

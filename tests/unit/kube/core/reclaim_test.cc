@@ -239,6 +239,8 @@ TEST_CASE("reclaim: eviction: who was taken for gone says so and does not list i
   CHECK(c.agent(2).reclaim.status().evicted);
   CHECK(!c.listed().contains(peer_of(2).text()));
   CHECK(!c.agent(1).reclaim.status().evicted);
+  CHECK(c.agent(2).told == std::vector<std::string>{"NodeEvicted"});
+  CHECK(c.agent(1).told.empty());
 }
 
 TEST_CASE("reclaim: damage: a list of peers that cannot be read stops all takeovers") {

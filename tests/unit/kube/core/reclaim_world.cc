@@ -36,6 +36,7 @@ void ReclaimAgent::on_effect(TimePoint, const Effect& effect) {
   if (const auto* one = std::get_if<RemovePeer>(&effect)) remove(one->peer);
   if (const auto* one = std::get_if<StoreListed>(&effect)) listed_in = one->config_map_uid;
   if (const auto* one = std::get_if<LogLine>(&effect)) logged.push_back(one->text);
+  if (const auto* one = std::get_if<Tell>(&effect)) told.push_back(one->reason);
 }
 
 // Gossip is late: what a daemon reports may be a second old.

@@ -47,6 +47,7 @@ class ReclaimAgent final : public Actor {
 
   std::string listed_in;
   std::vector<std::string> logged;
+  std::vector<std::string> told;  // reasons of Events
   bool daemon_refuses = false;
 
  private:

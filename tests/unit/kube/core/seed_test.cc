@@ -49,11 +49,13 @@ class Agent final : public Actor {
   void on_effect(TimePoint, const Effect& effect) override {
     if (const auto* one = std::get_if<SeedDecided>(&effect)) decisions.push_back(*one);
     if (const auto* one = std::get_if<LogLine>(&effect)) logged.push_back(*one);
+    if (const auto* one = std::get_if<Tell>(&effect)) told.push_back(one->reason);
   }
   std::string init() const { return decisions.empty() ? "" : decisions.front().ipalloc_init; }
 
   std::vector<SeedDecided> decisions;
   std::vector<LogLine> logged;
+  std::vector<std::string> told;
 
  private:
   World& world_;
@@ -253,6 +255,14 @@ TEST_CASE("seed: damage: a record that cannot be read is reported and never writ
   CHECK(world.api.find(kPath)->at("data").at("ipam-seed.10.32.0.0-12") == "?");
   REQUIRE(agent.logged.size() == 2);  // and that no ring comes
   CHECK(agent.logged[0].level == LogLevel::error);
+  CHECK(agent.told == std::vector<std::string>{"SeedRecordDamaged", "NoAddressRing"});
+  CHECK(agent.seed.trouble().find("ipam-seed.10.32.0.0-12") != std::string::npos);
+  // Whoever deletes the key, and a ring that comes, put both right.
+  world.api.put(kPath, {{"metadata", {{"name", "weave-net"}}}});
+  agent.ring(true);
+  world.run_until(world.now + minutes(5));
+  CHECK(agent.seed.trouble().empty());
+  CHECK(agent.told.size() == 2);
 }
 
 TEST_CASE("seed: loss: a ConfigMap that is deleted gets its record back while the ring lives") {
