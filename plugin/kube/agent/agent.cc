@@ -236,7 +236,11 @@ void Agent::launch() {
   log_(line(LogLevel::info, "seed",
             "--ipalloc-init=" + seeding_->ipalloc_init + ": " + seeding_->reason));
   stand_in_.reset();
-  const auto peers = peers_->synced() ? peers_->addresses() : options_.launch.named_peers;
+  // Peers that are named would take the place of those that weaver has stored.
+  const bool stored = state_.served && !seeding_->discard_state;
+  const auto peers = peers_->synced() ? peers_->addresses()
+                     : stored         ? std::vector<std::string>()
+                                      : options_.launch.named_peers;
   supervisor_.start({.path = options_.weaver,
                      .arguments = weaver_arguments(options_.launch, seeding_->ipalloc_init, peers),
                      .environment = environment_});
