@@ -296,6 +296,7 @@ Snapshot Daemon::snapshot() const {
   s.bridge_mtu = network_.mtu();
   s.forwarding_accepted_in = network_.forwarding().accepted_in;
   s.forwarding_problems = network_.forwarding().problems;
+  s.forwarding_off = network_.forwarding_off();
   s.range_overlaps = range_overlaps_;
   s.notices = notices_.texts(s.now);
   s.degraded = degraded(s);

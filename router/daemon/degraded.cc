@@ -125,6 +125,11 @@ std::vector<std::string> degraded(const Snapshot& snapshot) {
   for (const std::string& problem : snapshot.forwarding_problems) {
     out.push_back("another firewall may drop what pods send and get: " + problem);
   }
+  if (snapshot.forwarding_off) {
+    out.emplace_back(
+        "net.ipv4.ip_forward is 0, so pods reach nothing outside the mesh; run: sysctl -w "
+        "net.ipv4.ip_forward=1, and put it into /etc/sysctl.d");
+  }
   out.insert(out.end(), snapshot.range_overlaps.begin(), snapshot.range_overlaps.end());
   if (!snapshot.capture.why_no_tap.empty()) {
     out.push_back("frames are taken by libpcap, and swift is off, for there is no TAP device: " +

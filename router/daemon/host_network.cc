@@ -7,6 +7,7 @@
 #include "router/daemon/log.h"
 #include "router/linux/addr.h"
 #include "router/linux/route.h"
+#include "router/linux/sysctl.h"
 #include "router/linux/underlay.h"
 
 namespace weft::daemon {
@@ -128,6 +129,12 @@ std::vector<std::string> HostNetwork::range_overlaps(Cidr range) const {
     }
   }
   return out;
+}
+
+bool HostNetwork::forwarding_off() const {
+  if (exposed_.empty()) return false;
+  const auto value = net::read_sysctl("net/ipv4/ip_forward");
+  return value && *value == "0";
 }
 
 std::optional<std::string> HostNetwork::expose(Cidr address, bool skip_nat) {

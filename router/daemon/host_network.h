@@ -50,6 +50,8 @@ class HostNetwork {
   // The largest IP packet that the underlay carries on its first hop, in bytes.
   int underlay_mtu() const;
   const std::vector<Exposed>& exposed() const { return exposed_; }
+  // What pods send to the bridge's address goes no further: the host is no router.
+  bool forwarding_off() const;
   // Of the last keep_forwarding().
   const netfilter::Forwarding& forwarding() const { return forwarding_; }
 

@@ -46,6 +46,7 @@ struct Snapshot {
   std::vector<std::string> forwarding_accepted_in;
   std::vector<std::string> forwarding_problems;  // where that could not be seen to
   std::uint64_t store_errors = 0;
+  bool forwarding_off = false;              // the bridge is exposed, and the host is no router
   std::vector<std::string> range_overlaps;  // routes of the host's in the way of the range
   std::vector<std::string> notices;         // of the program that runs us
   // What is wrong now, in words that name the cure; empty when all is well.

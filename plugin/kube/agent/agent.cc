@@ -7,6 +7,7 @@
 #include "plugin/kube/agent/host_addresses.h"
 #include "plugin/kube/agent/status_server.h"
 #include "plugin/kube/host/bridge_filter.h"
+#include "plugin/kube/host/ip_forward.h"
 #include "plugin/kube/host/plugin_binaries.h"
 #include "router/process/child.h"
 
@@ -301,9 +302,13 @@ void Agent::install() {
 }
 
 void Agent::check_kernel() {
-  const std::string before = std::exchange(kernel_problem_, ensure_bridge_filter("/proc/sys"));
-  if (kernel_problem_.empty() || kernel_problem_ == before) return;
-  note(LogLevel::warning, {true, "BridgeFilterOff", kernel_problem_});
+  const auto look = [this](std::string& problem, std::string now, const char* reason) {
+    const std::string before = std::exchange(problem, std::move(now));
+    if (problem.empty() || problem == before) return;
+    note(LogLevel::warning, {true, reason, problem});
+  };
+  look(bridge_filter_problem_, ensure_bridge_filter("/proc/sys"), "BridgeFilterOff");
+  look(ip_forward_problem_, check_ip_forward("/proc/sys"), "IpForwardOff");
 }
 
 void Agent::note(LogLevel level, const EventText& text) {

@@ -165,7 +165,8 @@ std::vector<std::string> Agent::faults() const {
   add("plugin: ", obstacle_);
   add("plugin: ", portmap_problem_);
   add("CNI configuration: ", network_.config_fault());
-  add("kernel: ", kernel_problem_);
+  add("kernel: ", bridge_filter_problem_);
+  add("kernel: ", ip_forward_problem_);
   if (!network_.before_ours().empty()) {
     add("CNI configuration: ", join(network_.before_ours(), ", ") + " sorts before ours");
   }

@@ -54,6 +54,14 @@ TEST_CASE("degraded: routes of the host's in the way of the range are named") {
   CHECK(degraded(control.seen) == control.seen.range_overlaps);
 }
 
+TEST_CASE("degraded: a host whose bridge is exposed and that does not forward is told the cure") {
+  fake::FakeControl control;
+  control.seen.forwarding_off = true;
+  const auto sentences = degraded(control.seen);
+  REQUIRE(sentences.size() == 1);
+  CHECK(sentences[0].find("sysctl -w net.ipv4.ip_forward=1") != std::string::npos);
+}
+
 TEST_CASE("degraded: every kind of fault has its sentence") {
   fake::FakeControl control;
   Snapshot& s = control.seen;

@@ -11,6 +11,7 @@
 #include "plugin/kube/files/files.h"
 #include "plugin/kube/host/bridge_filter.h"
 #include "plugin/kube/host/cni_config.h"
+#include "plugin/kube/host/ip_forward.h"
 #include "plugin/kube/host/leftovers.h"
 #include "plugin/kube/host/plugin_binaries.h"
 #include "tests/unit/ipam/bolt_file.h"
@@ -114,6 +115,17 @@ TEST_CASE("bridge filter: set where it is not, told of where it is missing") {
   const std::string setting = folder.write("net/bridge/bridge-nf-call-iptables", "0\n");
   CHECK(ensure_bridge_filter(folder.path).empty());
   CHECK(folder.read("net/bridge/bridge-nf-call-iptables") == "1\n");
+}
+
+TEST_CASE("ip_forward: told of where it is off, never set") {
+  const Folder folder;
+  CHECK(check_ip_forward(folder.path).empty());  // a kernel that is not like others
+  fs::create_directories(folder.path + "/net/ipv4");
+  folder.write("net/ipv4/ip_forward", "0\n");
+  CHECK(check_ip_forward(folder.path).find("net.ipv4.ip_forward") != std::string::npos);
+  CHECK(folder.read("net/ipv4/ip_forward") == "0\n");
+  folder.write("net/ipv4/ip_forward", "1\n");
+  CHECK(check_ip_forward(folder.path).empty());
 }
 
 TEST_CASE("plugin: installed by rename, again only if it differs") {
