@@ -24,7 +24,7 @@ struct Context {
   Variables variable;  // of the environment
   std::string http_addr;
   std::string status_addr;  // empty: none; asked for reading when http_addr does not answer
-  bool json = false;        // -o json
+  bool json = false;        // -o json, or yaml, which is made of it
 
   // Prints "weave: …" and says failed.
   ExitCode fail(const std::string& why) const;

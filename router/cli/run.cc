@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <map>
+#include <sstream>
 
 #include <CLI/CLI.hpp>
 
 #include "router/cli/command.h"
+#include "router/cli/yaml.h"
 
 namespace weft::cli {
 
@@ -44,8 +46,8 @@ void declare_globals(CLI::App& app, Globals& globals) {
   app.fallthrough();
   app.require_subcommand(0, 1);
   app.add_option("--http-addr", globals.http_addr, "the daemon's API: host:port or a path");
-  app.add_option("-o,--output", globals.output, "text or json")
-      ->check(CLI::IsMember({"text", "json"}));
+  app.add_option("-o,--output", globals.output, "text, json or yaml")
+      ->check(CLI::IsMember({"text", "json", "yaml"}));
   app.add_flag("--local", globals.local,
                "talk to the daemon on this host, which is always so; for Weave's runbooks");
   app.add_flag("--version", globals.version, "print the version of this program");
@@ -92,6 +94,16 @@ ExitCode help(CLI::App& app, const std::vector<std::string>& arguments, std::ost
   return ExitCode::done;
 }
 
+ExitCode act(const Action& action, const Globals& globals, Context context) {
+  context.http_addr = globals.http_addr;
+  if (context.http_addr.empty()) {
+    context.http_addr = context.variable_or("WEAVE_HTTP_ADDR", kDefaultDaemon);
+  }
+  context.status_addr = context.variable_or("WEAVE_STATUS_ADDR", "");
+  context.json = globals.output != "text";  // YAML is made of it
+  return action(context);
+}
+
 }  // namespace
 
 ExitCode run(const std::vector<std::string>& arguments, const Variables& variable,
@@ -123,13 +135,12 @@ ExitCode run(const std::vector<std::string>& arguments, const Variables& variabl
     err << app.help();
     return ExitCode::usage;
   }
-  Context context{.out = out, .err = err, .variable = variable, .http_addr = globals.http_addr};
-  if (context.http_addr.empty()) {
-    context.http_addr = context.variable_or("WEAVE_HTTP_ADDR", kDefaultDaemon);
-  }
-  context.status_addr = context.variable_or("WEAVE_STATUS_ADDR", "");
-  context.json = globals.output == "json";
-  return actions.at(chosen.front())(context);
+  const Action& action = actions.at(chosen.front());
+  if (globals.output != "yaml") return act(action, globals, {out, err, variable, "", ""});
+  std::ostringstream json;
+  const ExitCode code = act(action, globals, {json, err, variable, "", ""});
+  out << as_yaml(json.str());
+  return code;
 }
 
 }  // namespace weft::cli

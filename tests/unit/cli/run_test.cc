@@ -31,7 +31,21 @@ TEST_CASE("cli status: json is asked for as json, with the option before or afte
   CHECK(api.run({"-o", "json", "status", "ipam"}).out == "{}\n");
   CHECK(api.run({"status", "ipam", "-o", "json"}).out == "{}\n");
   CHECK(api.requests() == Lines{"GET /status/ipam format=json", "GET /status/ipam format=json"});
-  CHECK(api.run({"status", "-o", "yaml"}).code == 2);
+  CHECK(api.run({"status", "-o", "xml"}).code == 2);
+}
+
+TEST_CASE("cli status: yaml is the json written otherwise; the exit code stays") {
+  FakeApi api;
+  api.on("GET /status/ipam", 200, R"({"Range": "10.32.0.0/12", "Entries": [{"Size": 5}]})");
+  CHECK(api.run({"status", "ipam", "-o", "yaml"}).out ==
+        "Range: \"10.32.0.0/12\"\nEntries:\n  - Size: 5\n");
+  CHECK(api.requests() == Lines{"GET /status/ipam format=json"});
+  api.on("GET /status", 200, R"({"Ready": true})");
+  api.on("GET /report", 200, R"({"Ready": true, "Degraded": ["x"]})");
+  const Ran bad = api.run({"-o", "yaml", "status", "--check"});
+  CHECK(bad.code == 3);
+  CHECK(bad.out == "Ready: true\n");
+  CHECK(bad.err == "degraded: x\n");
 }
 
 TEST_CASE("cli status: a daemon that is not ready shows its text all the same") {
