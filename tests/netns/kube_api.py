@@ -26,6 +26,7 @@ PATH = re.compile(r"/(?:api/v1|apis/(?P<group>[a-z0-9.]+)/v1)(?:/namespaces/(?P<
                   r"/(?P<kind>[a-z]+)"
                   r"(?:/(?P<name>[^/]+))?(?P<status>/status)?")
 BOOKMARK_SECONDS = 1.0
+SILENT_SECONDS = 300  # longer than anybody waits
 
 
 class Store:
@@ -82,7 +83,7 @@ class ApiServer:
         self.rights = Rights()
         self.certificate = None  # (certificate file, key file): TLS
         self.requests = collections.Counter()  # "VERB kind"
-        self.faults = []     # [pattern of "VERB path?query", what, how often]
+        self.faults = []     # [pattern of the request, what, how often]
         self._servers = []
         self._lock = threading.Lock()
         self.generation = 0  # watches of an older one end at once
@@ -111,8 +112,9 @@ class ApiServer:
             self.store.lock.notify_all()
 
     def fault(self, pattern, what, times=1):
-        """The next requests that match are answered so: a status, (status, headers), "hang",
-        "half" (breaks off in the middle of the body), "gone" (a watch that says 410)."""
+        """The next requests that match, as "VERB path?query from ADDRESS", are answered so: a
+        status, (status, headers), "hang", "half" (breaks off in the middle of the body), "gone" (a
+        watch that says 410), "silent" (a watch that is accepted and says nothing)."""
         with self._lock:
             self.faults.append([re.compile(pattern), what, times])
 
@@ -187,7 +189,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         query = dict(urllib.parse.parse_qsl(url.query))
         size = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(size)
-        fault = api.take_fault(f"{self.command} {self.path}")
+        fault = api.take_fault(
+            f"{self.command} {self.path} from {self.client_address[0]}")
         if fault is not None and self._misbehave(fault, query):
             return
         token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
@@ -220,6 +223,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", "5000")
             self.end_headers()
             self.wfile.write(b'{"kind":"NodeList","items":[{"metadata":{"na')
+        elif fault == "silent":
+            self._begin_stream()
+            time.sleep(SILENT_SECONDS)
         elif fault == "gone":
             self._begin_stream()
             self._chunk({"type": "ERROR", "object": _status(410, "Expired")})

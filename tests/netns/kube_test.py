@@ -14,6 +14,7 @@ import time
 
 from harness import ROOT, check, main, netns, wait_for
 from kube_lab import Cluster, clean, seed_of
+from netlab import underlay
 
 
 def read(path):
@@ -260,6 +261,20 @@ def repeated(api, host):
     wait_for("Events: one that is told again counts up", 75, lambda: count() > 1)
 
 
+def goes_silent(api, host):
+    """The watch of one host's agent is as if its connection's other end were gone."""
+    api.fault(rf"nodes\?.*watch.* from {underlay.address(host.host.number)}$", "silent")
+    api.drop_watches()
+    wait_for("half-open watch: it is accepted", 15, lambda: not any(
+        what == "silent" and left for _, what, left in api.faults))
+    api.add_node("h7", "10.99.0.7")
+
+
+def not_deaf(host):
+    wait_for("half-open watch: a node that was added meanwhile is dialled all the same", 100,
+             lambda: "10.99.0.7" in host.weave("targets"))
+
+
 def rights(api):
     """Of the manifest's rights all are used here but that of looking one node up, before its space
     is reclaimed (kube_reclaim_test)."""
@@ -276,12 +291,17 @@ def story():
         comes_up(cluster, hosts)
         made = pods(hosts)
         configuration(cluster.api, hosts[0])
+        netns.sysctl(hosts[0].host.ns, net__ipv4__ip_forward=0)
         faults(cluster, hosts)
         crash(hosts[0], made)
         ends(hosts[1])
         begins_without_api(cluster, hosts[1])
+        goes_silent(cluster.api, hosts[0])
         refuses(cluster, hosts[2])
         repeated(cluster.api, hosts[0])
+        not_deaf(hosts[0])
+        wait_for("Events: what weaver's status says for long is told", 130,
+                 lambda: "WeaverDegraded" in cluster.api.reasons(hosts[0].name))
         rights(cluster.api)
         metrics = set(re.findall(r"^# TYPE (\w+)", hosts[0].get("/metrics")[1], re.MULTILINE))
         page = read(f"{ROOT}/docs/reference/weave-kube.md")
@@ -310,4 +330,26 @@ def weave_without_password():
               str(seed))
 
 
-main(story, weave_without_password)
+def tells():
+    """What keeps a node from serving, or its pods from reaching all that they should."""
+    with Cluster(1) as cluster:
+        host = cluster.hosts[0]
+        netns.sysctl(host.host.ns, net__ipv4__ip_forward=0)
+        cluster.api.fault(r"^GET .*networkpolicies", (403, {}.items()), times=1000)
+        cluster.api_up()
+        host.start()
+        wait_for("telling: why NetworkPolicies cannot be listed, in what is waited for", 20,
+                 lambda: "403" in host.get("/readyz")[1])
+        check("telling: and as a problem",
+              re.search(r"Problem: NetworkPolicies: .*403", host.status()), host.status())
+        kernel = "weave-kube: kernel: net.ipv4.ip_forward is 0"
+        check("telling: a node that does not forward, in status and Event",
+              kernel in told(host.operator("status"))
+              and "IpForwardOff" in cluster.api.reasons(host.name), host.status())
+        cluster.api.faults.clear()
+        wait_for("telling: once they can, it serves", 45, host.ready)
+        wait_for("telling: weaver tells of the node that does not forward, too", 10,
+                 lambda: told(host.operator("status")).count("net.ipv4.ip_forward is 0") == 2)
+
+
+main(story, weave_without_password, tells)
