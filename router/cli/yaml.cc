@@ -39,11 +39,13 @@ std::string escape_more(const std::string& quoted) {
   std::string out;
   for (std::size_t i = 0; i < quoted.size(); ++i) {
     const std::string_view rest = std::string_view(quoted).substr(i);
-    const char second = rest.size() > 1 ? rest[1] : '\0';
+    // The text is UTF-8, so that C2 is followed by 80 to BF.
+    const auto second = static_cast<unsigned char>(rest.size() > 1 ? rest[1] : '\0');
     if (rest[0] == '\x7f') {
       out += "\\x7f";
-    } else if (rest[0] == '\xc2' && second >= '\x80' && second < '\xa0') {
-      out += std::string("\\x") + (second < '\x90' ? "8" : "9") + "0123456789abcdef"[second & 0xf];
+    } else if (rest[0] == '\xc2' && second < 0xa0) {
+      out += second < 0x90 ? "\\x8" : "\\x9";
+      out += "0123456789abcdef"[second % 16];
       i += 1;
     } else if (rest.starts_with("\xe2\x80\xa8") || rest.starts_with("\xe2\x80\xa9")) {
       out += rest[2] == '\xa8' ? "\\u2028" : "\\u2029";

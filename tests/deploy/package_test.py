@@ -121,8 +121,8 @@ echo '{"cniVersion":"1.0.0","name":"weave","type":"weave-net"}' |
   CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_NETNS=/run/netns/c1 CNI_IFNAME=eth0 \
   CNI_PATH=/usr/lib/cni /usr/lib/cni/weave-net
 """
-# What Weave and Docker leave behind, where the unit's limits might keep weaver from seeing to it, in
-# both kinds of iptables; the older one wants its lock, a file that a fresh host does not have.
+# What Weave and Docker leave behind, where the unit's limits might keep weaver from seeing to it:
+# rules of both kinds of iptables. The older one wants its lock, a file that a fresh host has not.
 OTHERS_RULES = """
 for iptables in iptables-nft iptables-legacy; do
   $iptables -N WEAVE-NPC

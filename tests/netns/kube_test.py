@@ -335,7 +335,7 @@ def tells():
     with Cluster(1) as cluster:
         host = cluster.hosts[0]
         netns.sysctl(host.host.ns, net__ipv4__ip_forward=0)
-        cluster.api.fault(r"^GET .*networkpolicies", (403, {}.items()), times=1000)
+        cluster.api.fault(r"^GET .*networkpolicies", 403, times=1000)
         cluster.api_up()
         host.start()
         wait_for("telling: why NetworkPolicies cannot be listed, in what is waited for", 20,
@@ -343,9 +343,9 @@ def tells():
         check("telling: and as a problem",
               re.search(r"Problem: NetworkPolicies: .*403", host.status()), host.status())
         kernel = "weave-kube: kernel: net.ipv4.ip_forward is 0"
-        check("telling: a node that does not forward, in status and Event",
-              kernel in told(host.operator("status"))
-              and "IpForwardOff" in cluster.api.reasons(host.name), host.status())
+        wait_for("telling: a node that does not forward, in status and Event", 10,
+                 lambda: kernel in told(host.operator("status"))
+                 and "IpForwardOff" in cluster.api.reasons(host.name))
         cluster.api.faults.clear()
         wait_for("telling: once they can, it serves", 45, host.ready)
         wait_for("telling: weaver tells of the node that does not forward, too", 10,

@@ -11,6 +11,7 @@ namespace weft::kube {
 namespace {
 
 constexpr int kNotFound = 404;
+constexpr int kConflict = 409;
 constexpr int kRefusals = 400;  // and above
 
 std::string key_of(const EventSubject& subject, const EventText& text) {
@@ -75,7 +76,9 @@ std::optional<EventRequest> Events::on_answer(TimePoint now, const std::string& 
   auto at = said_.find(key);
   if (at == said_.end()) return std::nullopt;
   Said& said = at->second;
-  if (status && *status < kRefusals) {
+  // Nobody else has our names: what is there already is ours, though we heard of no answer.
+  const bool there = said.state == State::sending && status == kConflict;
+  if (there || (status && *status < kRefusals)) {
     said.state = State::said;
     return on_server(now);
   }

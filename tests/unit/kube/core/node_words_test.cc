@@ -242,6 +242,20 @@ TEST_CASE("events: one that was deleted at the server is made anew") {
   CHECK_FALSE(server.events.on_answer(server.now, anew->key, 201));
 }
 
+TEST_CASE("events: one that was taken though no answer came is not said for ever") {
+  Server server;
+  server.answer = std::nullopt;
+  server.say("R");
+  server.answer = 409;
+  server.say("R");
+  CHECK(server.taken() == Lines{"POST R 1", "POST R 2"});
+  server.run(server.events.on_server(server.now));
+  server.now += minutes(2);
+  server.answer = 200;
+  server.say("R");
+  CHECK(server.taken() == Lines{"PATCH  3"});
+}
+
 TEST_CASE("events: one that could not be raised is raised the next time") {
   Server server;
   server.say("R");
