@@ -15,7 +15,8 @@ NodeStatus::NodeStatus(io::EventLoop& loop, Machines& machines, const std::strin
       node_(node),
       pod_(std::move(pod)),
       events_({.component = "weave-kube", .node = node, .wall = loop.wall_offset()}, rng),
-      retry_(loop, [this] { write(); }) {}
+      retry_(loop, [this] { write(); }),
+      unsaid_(loop, [this] { send(events_.on_server(loop_.now())); }) {}
 
 void NodeStatus::on_state(bool up, const std::string& why) {
   const bool same = state_ && state_->up == up && (up || state_->message == why);
@@ -67,6 +68,7 @@ void NodeStatus::event(const EventText& text) {
 }
 
 void NodeStatus::send(std::optional<EventRequest> event) {
+  unsaid_.arm(events_.next_deadline());
   if (!event) return;
   machines_.request(std::move(event->request), [this, key = std::move(event->key)](
                                                    const HttpResponse* response) {

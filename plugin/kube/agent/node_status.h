@@ -38,7 +38,8 @@ class NodeStatus {
   std::string node_;
   Pod pod_;
   Events events_;
-  io::Timer retry_;
+  io::Timer retry_;   // of the condition
+  io::Timer unsaid_;  // Events
   std::optional<NetworkState> state_;
   TimePoint changed_at_;
   TimePoint sent_at_;

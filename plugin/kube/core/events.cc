@@ -106,6 +106,11 @@ std::map<std::string, Events::Said>::iterator Events::oldest_unsaid() {
   return oldest;
 }
 
+std::optional<TimePoint> Events::next_deadline() {
+  const auto at = oldest_unsaid();
+  return at == said_.end() ? std::nullopt : std::optional(at->second.written + kUnsaidRetry);
+}
+
 void Events::drop_unsaid() {
   const auto count = std::count_if(said_.begin(), said_.end(), [](const auto& entry) {
     return entry.second.state == State::unsaid;

@@ -24,8 +24,10 @@ inline constexpr Duration kRepeatMax = std::chrono::minutes(30);
 inline constexpr Duration kEventLife = std::chrono::hours(1);
 inline constexpr std::size_t kEventsMax = 256;
 inline constexpr std::size_t kEventMessageMax = 1024;  // the server's limit
-// Of those that the server did not take the oldest give way.
+// Of those that the server did not take the oldest give way. One of them is tried so often,
+// whatever else happens.
 inline constexpr std::size_t kUnsaidMax = 20;
+inline constexpr Duration kUnsaidRetry = std::chrono::seconds(30);
 
 struct EventSubject {
   std::string kind;        // "Node" or "Pod"
@@ -65,8 +67,11 @@ class Events {
   // To each request; the status, or none if no answer came. What is to be sent now.
   std::optional<EventRequest> on_answer(TimePoint now, const std::string& key,
                                         std::optional<int> status);
-  // The server takes requests: what of those that it did not take is to be sent now.
+  // The server takes requests, or it is time to see: what of those that it did not take is to be
+  // sent now.
   std::optional<EventRequest> on_server(TimePoint now);
+  // When to call that; after on_event and on_answer it may be another time.
+  std::optional<TimePoint> next_deadline();
   std::uint64_t dropped_count() const { return dropped_count_; }
 
  private:

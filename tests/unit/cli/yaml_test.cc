@@ -6,12 +6,12 @@
 using namespace weft::cli;
 
 TEST_CASE("yaml: objects and lists are blocks, in order, however they are nested") {
-  CHECK(as_yaml(R"({"b": 1, "a": {"x": [], "y": {}, "z": [1, [2, 3], {"k": null, "l": [4]}, [[5]]]},
+  CHECK(as_yaml(R"({"b": 1, "a": {"x": [], "w": {}, "z": [1, [2, 3], {"k": null, "l": [4]}, [[5]]]},
                     "c": [true, -1.5, "t"]})") ==
         "b: 1\n"
         "a:\n"
         "  x: []\n"
-        "  y: {}\n"
+        "  w: {}\n"
         "  z:\n"
         "    - 1\n"
         "    - - 2\n"

@@ -208,8 +208,10 @@ TEST_CASE("events: those that were not taken follow the next that is, or a sign 
   CHECK(server.taken() == Lines{"POST D 1", "POST A 1", "POST B 1", "POST C 1"});
   server.run(server.events.on_server(server.now));
   CHECK(server.taken().empty());
+  CHECK_FALSE(server.events.next_deadline());
   server.answer = 500;
   server.say("E");
+  CHECK(server.events.next_deadline() == server.now + kUnsaidRetry);
   server.answer = 201;
   server.run(server.events.on_server(server.now));
   CHECK(server.taken() == Lines{"POST E 1", "POST E 1"});
