@@ -222,6 +222,17 @@ def refuses(cluster, host):
     wait_for("NetworkPolicy: a new node is refused, with the reason in status and Event", 20,
              lambda: "default/deny" in host.get("/readyz")[1]
              and "TakeoverRefused" in cluster.api.reasons(host.name))
+    another = {"metadata": {"name": "another", "namespace": "default"}, "spec": {}}
+    cluster.api.store.put("networkpolicies", another)
+    wait_for("NetworkPolicy: of a second one status knows", 5,
+             lambda: "there are 2 NetworkPolicies" in host.get("/readyz")[1])
+    cluster.api.store.delete("networkpolicies", "another", "default")
+    wait_for("NetworkPolicy: and that it has gone", 5,
+             lambda: "there is a NetworkPolicy" in host.get("/readyz")[1])
+    told_so = [event for event in cluster.api.store.all("events")
+               if event["reason"] == "TakeoverRefused"
+               and event["involvedObject"]["name"] == host.name]
+    check("NetworkPolicy: which is no news for Events", len(told_so) == 1, len(told_so))
     wait_for("NetworkPolicy: the log has the reason", 5,
              lambda: read(host.log).count("this node is not taken over: there is a NetworkPolicy"))
     said = host.operator("status")

@@ -92,31 +92,32 @@ std::optional<EventRequest> Events::on_answer(TimePoint now, const std::string& 
 }
 
 std::optional<EventRequest> Events::on_server(TimePoint now) {
-  const auto at = oldest_unsaid();
-  return at == said_.end() ? std::nullopt : say(now, at->first, at->second);
+  const Entry* oldest = oldest_unsaid();
+  if (oldest == nullptr) return std::nullopt;
+  return say(now, oldest->first, said_.at(oldest->first));
+}
+
+std::optional<TimePoint> Events::next_deadline() const {
+  const Entry* oldest = oldest_unsaid();
+  return oldest == nullptr ? std::nullopt : std::optional(oldest->second.written + kUnsaidRetry);
 }
 
 // By its last attempt, so that one that is never taken does not stand in the others' way.
-std::map<std::string, Events::Said>::iterator Events::oldest_unsaid() {
-  auto oldest = said_.end();
-  for (auto at = said_.begin(); at != said_.end(); ++at) {
-    if (at->second.state != State::unsaid) continue;
-    if (oldest == said_.end() || at->second.written < oldest->second.written) oldest = at;
+const Events::Entry* Events::oldest_unsaid() const {
+  const Entry* oldest = nullptr;
+  for (const Entry& entry : said_) {
+    if (entry.second.state != State::unsaid) continue;
+    if (oldest == nullptr || entry.second.written < oldest->second.written) oldest = &entry;
   }
   return oldest;
 }
 
-std::optional<TimePoint> Events::next_deadline() {
-  const auto at = oldest_unsaid();
-  return at == said_.end() ? std::nullopt : std::optional(at->second.written + kUnsaidRetry);
-}
-
 void Events::drop_unsaid() {
-  const auto count = std::count_if(said_.begin(), said_.end(), [](const auto& entry) {
+  const auto count = std::count_if(said_.begin(), said_.end(), [](const Entry& entry) {
     return entry.second.state == State::unsaid;
   });
   if (static_cast<std::size_t>(count) <= kUnsaidMax) return;
-  said_.erase(oldest_unsaid());
+  said_.erase(said_.find(oldest_unsaid()->first));
   ++dropped_count_;
 }
 

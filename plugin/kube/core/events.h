@@ -71,7 +71,7 @@ class Events {
   // sent now.
   std::optional<EventRequest> on_server(TimePoint now);
   // When to call that; after on_event and on_answer it may be another time.
-  std::optional<TimePoint> next_deadline();
+  std::optional<TimePoint> next_deadline() const;
   std::uint64_t dropped_count() const { return dropped_count_; }
 
  private:
@@ -86,12 +86,14 @@ class Events {
     std::uint64_t count = 1;
   };
 
+  using Entry = std::map<std::string, Said>::value_type;
+
   std::optional<EventRequest> repeat(TimePoint now, const std::string& key, Said& said);
   std::optional<EventRequest> say(TimePoint now, const std::string& key, Said& said) const;
   bool take_token(TimePoint now);
   void forget_old(TimePoint now);
   void drop_unsaid();
-  std::map<std::string, Said>::iterator oldest_unsaid();
+  const Entry* oldest_unsaid() const;
   HttpRequest first_time(TimePoint now, const Said& said) const;
   HttpRequest again(TimePoint now, const Said& said) const;
 
