@@ -277,7 +277,7 @@ def goes_silent(api, host):
     """The watch of one host's agent is as if its connection's other end were gone."""
     api.fault(rf"nodes\?.*watch.* from {underlay.address(host.host.number)}$", "silent")
     api.drop_watches()
-    wait_for("half-open watch: it is accepted", 15, lambda: not any(
+    wait_for("half-open watch: it is accepted", 60, lambda: not any(
         what == "silent" and left for _, what, left in api.faults))
     api.add_node("h7", "10.99.0.7")
 
