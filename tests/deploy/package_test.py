@@ -132,6 +132,12 @@ for iptables in iptables-nft iptables-legacy; do
 done
 rm -f /run/xtables.lock
 """
+# What ProtectSystem=strict does to /run, but for a host with control groups of version 1, where
+# ProtectControlGroups=yes keeps it from it (systemd 252).
+RUN_READ_ONLY = """
+mkdir -p /run/systemd/system/weaver.service.d
+printf '[Service]\\nReadOnlyPaths=/run\\n' > /run/systemd/system/weaver.service.d/run.conf
+"""
 
 
 @unittest.skipUnless(os.geteuid() == 0, "needs root")
@@ -146,6 +152,7 @@ class UnderSystemd(unittest.TestCase):
         cls.host = cls.enterClassContext(SystemdHost(folder))
         cls.host.copy_in(deb, "/tmp/weft.deb")
         cls.host.sh(OTHERS_RULES)
+        cls.host.sh(RUN_READ_ONLY)
         cls.links = cls.host.run("ip", "-o", "link")
         cls.host.run("dpkg", "-i", "/tmp/weft.deb")
         cls.host.run("systemctl", "enable", "--now", "weaver")
