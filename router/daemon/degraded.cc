@@ -118,9 +118,9 @@ std::vector<std::string> degraded(const Snapshot& snapshot) {
   std::vector<std::string> out;
   add_mesh(snapshot, out);
   if (snapshot.ipam) add_ipam(snapshot, out);
-  if (snapshot.store_errors != 0) {
-    out.push_back("state could not be written to disk " + std::to_string(snapshot.store_errors) +
-                  " times; look at the log and at the disk that holds --db-prefix");
+  if (!snapshot.capture.lost.empty()) {
+    out.push_back("pods are cut off: frames can no longer be read from " + snapshot.capture.lost +
+                  "; restart weaver");
   }
   for (const std::string& problem : snapshot.forwarding_problems) {
     out.push_back("another firewall may drop what pods send and get: " + problem);

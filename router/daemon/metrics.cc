@@ -167,8 +167,6 @@ void add_daemon(const Snapshot& snapshot, Families& out) {
   out.gauge("weft_peers", "Peers known to the mesh, this one included.",
             static_cast<double>(snapshot.mesh.peers.size()));
   out.gauge("weft_bridge_mtu_bytes", "MTU of the bridge.", snapshot.bridge_mtu);
-  out.counter("weft_store_errors_total", "State that could not be written to disk.",
-              snapshot.store_errors);
 }
 
 void add_process(const ProcessStats& process, Families& out) {

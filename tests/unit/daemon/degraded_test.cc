@@ -74,7 +74,7 @@ TEST_CASE("degraded: every kind of fault has its sentence") {
                              .theirs = {PeerName::from_u48(2), PeerName::from_u48(3)},
                              .ours = {PeerName::from_u48(4)},
                              .heard = s.now}};
-  s.store_errors = 3;
+  s.capture.lost = "vethwe-tap: Bad file descriptor";
   const auto sentences = degraded(s);
   CHECK(sentences.size() == 8);
   CHECK(any_has(sentences,
@@ -87,7 +87,7 @@ TEST_CASE("degraded: every kind of fault has its sentence") {
   CHECK(any_has(sentences, "awaiting consensus (quorum: 2, known: 1)"));
   CHECK(any_has(sentences, "c1 waits for an address in 10.32.0.0/12: all taken"));
   CHECK(any_has(sentences, "c2 waits to claim 10.32.0.9/12"));
-  CHECK(any_has(sentences, "could not be written to disk 3 times"));
+  CHECK(any_has(sentences, "can no longer be read from vethwe-tap: Bad file descriptor; restart"));
 }
 
 TEST_CASE("degraded: two rings: told while they are heard of, and not long after") {

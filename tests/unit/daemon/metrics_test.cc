@@ -63,7 +63,6 @@ TEST_CASE("metrics: data plane: counters come out under their names and reasons"
   control.seen.counters.dropped_replayed = 4;
   control.seen.capture.packets_dropped = 5;
   control.seen.degraded = {"a", "b"};
-  control.seen.store_errors = 6;
   const auto all = samples(metrics_text(control.seen, {.resident_bytes = 7, .open_fds = 8}));
   CHECK(all.at("weft_frames_total{action=\"captured\"}") == 1);
   CHECK(all.at("weft_frame_bytes_total{action=\"injected\"}") == 2);
@@ -71,7 +70,6 @@ TEST_CASE("metrics: data plane: counters come out under their names and reasons"
   CHECK(all.at("weft_dropped_total{reason=\"replayed\"}") == 4);
   CHECK(all.at("weft_dropped_total{reason=\"capture_buffer\"}") == 5);
   CHECK(all.at("weft_degraded") == 2);
-  CHECK(all.at("weft_store_errors_total") == 6);
   CHECK(all.at("process_resident_memory_bytes") == 7);
   CHECK(all.at("process_open_fds") == 8);
 }
