@@ -59,7 +59,7 @@ void Node::Core::on_closed(TimePoint now, LinkId id, std::string_view reason, Ef
   if (link == nullptr) return;
   if (!link->stream) return on_dial_failed(now, id, reason, out);
   auto text = link->stream->explain_close(reason);
-  if (link->ready && now - link->ready_since < kRefusedWithin) {
+  if (link->ready && !link->established && now - link->ready_since < kRefusedWithin) {
     text +=
         " (right after the introduction: perhaps its connection limit is reached, or it has "
         "another connection to us)";
