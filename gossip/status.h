@@ -82,8 +82,9 @@ struct MeshStatus {
   std::uint64_t termination_count = 0;
   std::vector<std::string> targets;
   std::vector<Cidr> trusted_subnets;
-  // Two hosts that share a name, ours or another peer's: who and where they are.
+  // Two hosts that share a name, ours or another peer's: who and where they are, and the cure.
   std::optional<std::string> name_collision;
+  PeerName colliding_name{};  // that name, while there is a collision
 };
 
 }  // namespace weft::gossip

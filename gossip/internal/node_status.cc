@@ -66,6 +66,7 @@ MeshStatus Node::Core::status(TimePoint now) const {
   }
   if (collision_ && now - collision_->at < kCollisionShownFor) {
     status.name_collision = collision_->text;
+    status.colliding_name = collision_->name;
   }
   return status;
 }

@@ -72,8 +72,11 @@ TEST_CASE("links: name collision: both hosts are named on both sides; a new name
   auto& twin = mesh.start(2, {.name = name_of(1)}, {"10.99.0.1"});
   mesh.run_for(10s);
   for (unsigned i = 1; i <= 2; ++i) {
-    auto collision = mesh.node(i).status(mesh.now()).name_collision;
+    auto status = mesh.node(i).status(mesh.now());
+    auto& collision = status.name_collision;
     REQUIRE(collision.has_value());
+    CHECK(status.colliding_name == name_of(1));
+    CHECK(contains(*collision, "give one of them another --name"));
     CHECK(contains(*collision, "'host1' at 10.99.0.1"));
     CHECK(contains(*collision, "'host2' at 10.99.0.2"));
     CHECK(contains(mesh.error(i, 3 - i), "peer names collision"));
@@ -95,8 +98,11 @@ TEST_CASE("links: name collision: a third host names both, and keeps the one it 
   mesh.run_for(1s);
   mesh.start(3, {.discovery = false, .name = name_of(2)}, {"10.99.0.1"});
   mesh.run_for(30s);
-  auto collision = mesh.node(1).status(mesh.now()).name_collision;
+  auto status = mesh.node(1).status(mesh.now());
+  auto& collision = status.name_collision;
   REQUIRE(collision.has_value());
+  CHECK(status.colliding_name == name_of(2));
+  CHECK(contains(*collision, "give one of them another --name"));
   CHECK(contains(*collision, "'host2' at 10.99.0.2"));
   CHECK(contains(*collision, "'host3' at 10.99.0.3"));
   CHECK(mesh.linked(2, 1));
@@ -119,6 +125,7 @@ TEST_CASE("links: name collision: hosts that never meet are noticed through goss
   auto four = mesh.node(4).status(mesh.now()).name_collision;
   REQUIRE((one.has_value() || four.has_value()));
   CHECK(contains(one.value_or("") + four.value_or(""), "peer names collision"));
+  CHECK(contains(one.value_or("") + four.value_or(""), "give one of them another --name"));
 }
 
 TEST_CASE("links: duplicates: of two that are dialled at once one survives, the same for both") {
