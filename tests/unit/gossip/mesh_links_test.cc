@@ -213,6 +213,42 @@ TEST_CASE("links: limit: a hub without a redundant connection exceeds its limit 
   CHECK(mesh.host(1).ready.size() == 6);
 }
 
+TEST_CASE(
+    "links: address: of two that are reported the next is dialled when the better one is dead") {
+  for (bool both_dead : {false, true}) {
+    CAPTURE(both_dead);
+    Mesh mesh;
+    mesh.start(2, {.discovery = false});
+    for (unsigned i : {3, 4, 5})
+      mesh.start(i, {.discovery = false}, {i == 4 ? "10.99.0.2" : "10.98.0.2"});
+    mesh.connect(4, {"10.99.0.3"});
+    REQUIRE(mesh.run_until([&] { return mesh.converged(); }, 10s));
+    const Ipv4Addr better = *Ipv4Addr::parse("10.98.0.2");  // two say so
+    const Ipv4Addr other = *Ipv4Addr::parse("10.99.0.2");
+    mesh.dead = {better};
+    if (both_dead) mesh.dead.insert(other);
+    mesh.start(1, {}, {"10.99.0.3"});
+    auto told = [&](Ipv4Addr at) {
+      for (const auto& link : mesh.node(1).status(mesh.now()).links) {
+        if (link.address.ip == at && link.retry) return link.error;
+      }
+      return std::string();
+    };
+    CHECK(mesh.run_until([&] { return !told(better).empty(); }, 5s));
+    CHECK(told(better) == "dial 10.98.0.2:6783: connection timed out");
+    CHECK(told(other).empty());
+    if (both_dead) {
+      CHECK(mesh.run_until([&] { return !told(other).empty(); }, 10s));
+      CHECK(told(other) == "dial 10.99.0.2:6783: connection timed out");
+      mesh.dead.erase(other);
+    }
+    CHECK(mesh.run_until([&] { return mesh.linked(1, 2); }, 15s));
+    for (const auto& [id, link] : mesh.host(1).ready) {
+      if (link.peer == name_of(2)) CHECK(link.remote.ip == other);
+    }
+  }
+}
+
 TEST_CASE("links: address: a host that moved is found again though nobody knows its new address") {
   Mesh mesh;
   mesh.start(1);
