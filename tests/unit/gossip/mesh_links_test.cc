@@ -185,6 +185,28 @@ TEST_CASE("links: limit: a newcomer is always let in, and a redundant connection
   }
 }
 
+TEST_CASE(
+    "links: limit: who comes back after a power cut is let in though an old link is not gone") {
+  Mesh mesh;
+  for (unsigned i : {2, 3})
+    mesh.start(i, {.discovery = false});
+  mesh.connect(3, {"10.99.0.2"});
+  mesh.start(1, {.discovery = false, .conn_limit = 2}, {"10.99.0.2", "10.99.0.3"});
+  mesh.start(4, {.discovery = false}, {"10.99.0.2"});
+  REQUIRE(mesh.run_until([&] { return mesh.converged(); }, 10s));
+  REQUIRE(mesh.host(1).ready.size() == 2);
+  mesh.lose_power(4);
+  mesh.start(4, {.discovery = false}, {"10.99.0.1"});
+  mesh.run_for(100ms);
+  // The second has not noticed, and by its word the new one is within reach.
+  REQUIRE(mesh.linked(2, 4));
+  CHECK(mesh.linked(4, 1));
+  // It is no newcomer for long: once its own record is known, others lead to it.
+  mesh.run_for(2min);
+  CHECK(mesh.converged());
+  CHECK(mesh.host(1).ready.size() == 2);
+}
+
 TEST_CASE("links: limit: what has become redundant goes, whoever settles the routes first") {
   Mesh mesh;
   for (unsigned i = 1; i <= 4; ++i)
