@@ -94,42 +94,50 @@ void one_change(benchmark::State& state) {
   }
 }
 
-// The worst that a difference can be: every connection of a long record is changed by it, every
-// second one gone and as many others new, so that nothing stays where it was.
-void adversarial_delta(benchmark::State& state) {
-  auto connections = static_cast<std::uint64_t>(state.range(0));
-  auto record = [&](std::uint64_t version) {
-    PeerRecord out{.name = name(2), .uid = {2}, .version = version, .short_id = {}};
-    for (std::uint64_t i = 0; i < connections; ++i) {
-      out.connections.push_back(
-          {.peer = name(10 + 2 * i + version % 2),
-           .remote_address =
-               Endpoint{.ip = {0x0a630000U + static_cast<std::uint32_t>(i)}, .port = 6783},
-           .outbound = true,
-           .established = true});
-    }
-    return out;
-  };
-  Topology topology({.name = name(1), .uid = {1}});
-  topology.add_connection({.peer = name(2), .remote_address = Endpoint{}, .outbound = true});
-  topology.apply({record(2)});
-  auto next = record(3);
-  RecordDelta delta{.name = name(2), .uid = {2}, .version = 3, .since = 2};
-  for (const auto& gone : record(2).connections)
+// A record of one peer, of other connections in every second version.
+PeerRecord long_record(std::uint64_t connections, std::uint64_t version) {
+  PeerRecord record{.name = name(2), .uid = {2}, .version = version, .short_id = {}};
+  for (std::uint64_t i = 0; i < connections; ++i) {
+    record.connections.push_back(
+        {.peer = name(10 + 2 * i + version % 2),
+         .remote_address =
+             Endpoint{.ip = {0x0a630000U + static_cast<std::uint32_t>(i)}, .port = 6783},
+         .outbound = true,
+         .established = true});
+  }
+  return record;
+}
+
+RecordDelta difference(const PeerRecord& from, const PeerRecord& to) {
+  RecordDelta delta{.name = to.name, .uid = to.uid, .version = to.version, .since = from.version};
+  for (const auto& gone : from.connections)
     delta.changes.push_back({.connection = {.peer = gone.peer}, .gone = true});
-  for (const auto& connection : next.connections) {
+  for (const auto& connection : to.connections) {
     delta.check += fingerprint(connection);
     delta.changes.push_back({.connection = connection});
   }
   std::sort(delta.changes.begin(), delta.changes.end(),
             [](const auto& a, const auto& b) { return a.connection.peer < b.connection.peer; });
-  for (auto _ : state) {
-    auto rebuilt = topology.rebuild(delta);
-    if (!rebuilt) return state.SkipWithError("the difference does not apply");
-    benchmark::DoNotOptimize(rebuilt);
+  return delta;
+}
+
+// The worst that a difference can be: all connections of a long record go, and as many come, each
+// in between two that were there.
+void adversarial_delta(benchmark::State& state) {
+  auto before = long_record(static_cast<std::uint64_t>(state.range(0)), 2);
+  auto after = long_record(static_cast<std::uint64_t>(state.range(0)), 3);
+  auto delta = difference(before, after);
+  Topology topology({.name = name(1), .uid = {1}});
+  topology.add_connection({.peer = name(2), .remote_address = Endpoint{}, .outbound = true});
+  topology.apply({before});
+  for (auto _ : state)
+    benchmark::DoNotOptimize(topology.rebuild(delta));
+  auto rebuilt = topology.rebuild(delta);
+  if (!rebuilt || rebuilt->connections != after.connections) {
+    state.SkipWithError("the difference does not apply");
   }
   state.counters["change"] = benchmark::Counter(
-      static_cast<double>(2 * state.range(0)),
+      static_cast<double>(delta.changes.size()),
       benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }
 
