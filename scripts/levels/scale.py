@@ -69,7 +69,8 @@ def row(peers, limit, delta, scenarios):
     way = "differences" if delta else "whole topologies"
     cells = [f"{peers:,}" + (f", limit {limit}" if limit else ""), way]
     cells += [figure(scenarios, s, "seconds") for s in ("cold", "changed", "join", "loss")]
-    cells += [figure(scenarios, s, "bytes_per_s_per_peer", 0) for s in ("quiet", "churn")]
+    cells += [figure(scenarios, s, "bytes_per_s_per_peer", 0)
+              for s in ("quiet", "allocations", "churn")]
     cells.append(figure(scenarios, "cold", "cpu_s_per_peer", 3))
     cells += [rate(scenarios, s) for s in ("quiet", "churn")]
     cells.append(figure(scenarios, "cold", "mb_per_peer"))
@@ -115,9 +116,10 @@ def beyond(results):
 
 def table(results):
     lines = ["| peers | gossip | cold start, s | one connection changed, s | a join, s "
-             "| a third lost, s | quiet, B/s | churn of one a second, B/s | CPU cold, s "
+             "| a third lost, s | quiet, B/s | an allocation each second, B/s "
+             "| churn of one a second, B/s | CPU cold, s "
              "| CPU quiet, ms/s | CPU churn, ms/s | memory, MB |",
-             "|---|---|---|---|---|---|---|---|---|---|---|---|"]
+             "|---|---|---|---|---|---|---|---|---|---|---|---|---|"]
     lines += [row(*key, scenarios) for key, scenarios in results]
     lines += ["", *beyond(results)]
     return "\n".join(lines) + "\n"

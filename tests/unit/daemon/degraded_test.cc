@@ -57,7 +57,7 @@ TEST_CASE("degraded: routes of the host's in the way of the range are named") {
 TEST_CASE("degraded: every kind of fault has its sentence") {
   fake::FakeControl control;
   Snapshot& s = control.seen;
-  s.mesh.name_collision = "10.0.0.9:6783";
+  s.mesh.name_collision = "peer names collision: two hosts";
   s.mesh.links = {{.link = gossip::LinkId{1},
                    .address = *Endpoint::parse("10.0.0.2:6783"),
                    .state = gossip::LinkState::pending,
@@ -81,7 +81,7 @@ TEST_CASE("degraded: every kind of fault has its sentence") {
                 "that of 00:00:00:00:00:02(host2) was seeded by "
                 "00:00:00:00:00:02,00:00:00:00:00:03, ours by 00:00:00:00:00:04; "));
   CHECK(any_has(sentences, "on every host of one side run: weave reset"));
-  CHECK(any_has(sentences, "uses our peer name 7a:00:00:00:00:01(host1): 10.0.0.9:6783"));
+  CHECK(any_has(sentences, "peer names collision: "));
   CHECK(any_has(sentences, "carries no data yet: no answer on UDP 6783"));
   CHECK(any_has(sentences, "weave reset"));
   CHECK(any_has(sentences, "awaiting consensus (quorum: 2, known: 1)"));
@@ -113,6 +113,28 @@ TEST_CASE("degraded: a host that was refused is named with the reason, but not o
   CHECK(degraded(control.seen) ==
         std::vector<std::string>{
             "a connection from 10.0.0.2 was refused: the password differs from ours"});
+}
+
+TEST_CASE("degraded: a name collision is told in its own words, of whichever hosts it is") {
+  fake::FakeControl control;
+  gossip::MeshStatus& mesh = control.seen.mesh;
+  gossip::LinkStatus ourselves{.address = *Endpoint::parse("10.0.0.1:40000"),
+                               .state = gossip::LinkState::failed,
+                               .peer = mesh.name,
+                               .error = "cannot connect to ourself"};
+  mesh.links = {ourselves};
+  mesh.name_collision =
+      "peer names collision: 00:00:00:00:00:02 is used by both 'host2' at 10.0.0.2:6783 and "
+      "'host3' at 10.0.0.3:6783; give one of them another --name (or wait, if the host has moved)";
+  mesh.colliding_name = PeerName::from_u48(2);
+  // Two others share a name: ours is not theirs, and our own dial is no fault.
+  CHECK(degraded(control.seen) == std::vector<std::string>{*mesh.name_collision});
+  // Who has our own name is told of when it is refused.
+  mesh.colliding_name = mesh.name;
+  mesh.links[0].error = *mesh.name_collision;
+  const auto sentences = degraded(control.seen);
+  REQUIRE(sentences.size() == 2);
+  CHECK(sentences[1].starts_with("a connection from 10.0.0.1 was refused: peer names collision"));
 }
 
 TEST_CASE("degraded: a target whose name does not resolve is named as given") {

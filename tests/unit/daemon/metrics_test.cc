@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "router/daemon/metrics.h"
 
+#include <algorithm>
 #include <set>
 #include <sstream>
 
@@ -53,6 +54,26 @@ TEST_CASE("metrics: ipam off: there are no weave_ip samples, and everything else
   CHECK(!all.contains("weave_max_ips"));
   CHECK(all.contains("weave_connection_terminations_total"));
   CHECK(all.at("weft_build_info{version=\"0.1.0\"}") == 1);
+}
+
+TEST_CASE("metrics: two seeds: holder and both seeds are labels, of sixteen peers at most") {
+  fake::FakeControl control;
+  ipam::AllocatorStatus& ipam = control.seen.ipam.emplace();
+  CHECK(metrics_text(control.seen, {}).find("weft_ipam_seed_conflict{") == std::string::npos);
+  for (std::uint64_t i = 2; i < 102; ++i) {
+    ipam.seed_conflicts.push_back({.holder = PeerName::from_u48(i),
+                                   .nickname = "host",
+                                   .theirs = {PeerName::from_u48(2), PeerName::from_u48(3)},
+                                   .ours = {PeerName::from_u48(1)},
+                                   .heard = control.seen.now});
+  }
+  const auto all = samples(metrics_text(control.seen, {}));
+  CHECK(all.at("weft_ipam_seed_conflicts") == 100);
+  CHECK(all.at("weft_ipam_seed_conflict{holder=\"00:00:00:00:00:02\","
+               "theirs=\"00:00:00:00:00:02,00:00:00:00:00:03\",ours=\"00:00:00:00:00:01\"}") == 1);
+  CHECK(std::count_if(all.begin(), all.end(), [](const auto& sample) {
+          return sample.first.starts_with("weft_ipam_seed_conflict{");
+        }) == 16);
 }
 
 TEST_CASE("metrics: data plane: counters come out under their names and reasons") {
