@@ -124,7 +124,8 @@ ConnectionChange read_change(Reader& r) {
   return change;
 }
 
-// `room` is how many connections the message may still have.
+// `room` is how many connections the message may still have. They come in the order of their
+// peers, each once, so that applying them takes one pass.
 RecordDelta read_record(Reader& r, std::size_t& room) {
   RecordDelta record{.name = PeerName::from_u48(r.u48()), .uid = PeerUid{r.u64()}};
   record.version = read_varint(r);
@@ -145,17 +146,24 @@ RecordDelta read_record(Reader& r, std::size_t& room) {
   auto count = read_count(r, 7, room);
   room -= count;
   record.changes.reserve(count);
-  for (std::size_t i = 0; i < count && !r.failed(); ++i)
+  for (std::size_t i = 0; i < count && !r.failed(); ++i) {
     record.changes.push_back(read_change(r));
+    if (i > 0 && !(record.changes[i - 1].connection.peer < record.changes[i].connection.peer)) {
+      r.fail();
+    }
+  }
   return record;
 }
 
+// In the order of their names, each once: a record named often would be rebuilt as often.
 Records read_records(Reader& r) {
   Records records;
   std::size_t room = kConnectionsMax;
   auto count = read_count(r, 18, kPeersMax);
-  for (std::size_t i = 0; i < count && !r.failed(); ++i)
+  for (std::size_t i = 0; i < count && !r.failed(); ++i) {
     records.records.push_back(read_record(r, room));
+    if (i > 0 && !(records.records[i - 1].name < records.records[i].name)) r.fail();
+  }
   return records;
 }
 

@@ -68,6 +68,10 @@ struct NodeLoad {
   std::size_t failed_inbound = 0;
   std::size_t pending_news = 0;  // kinds of news that wait for one neighbour, at most
   std::size_t unsent_bytes = 0;  // that one neighbour has not taken, at most
+  std::size_t relays = 0;        // changed peers that others are to be told of
+  std::size_t own_news = 0;      // peers our next update is about
+  std::size_t remembered = 0;    // places where neighbours were
+  std::size_t digests = 0;       // of gossip that was relayed for strangers
 };
 
 struct MeshStatus {
@@ -82,8 +86,9 @@ struct MeshStatus {
   std::uint64_t termination_count = 0;
   std::vector<std::string> targets;
   std::vector<Cidr> trusted_subnets;
-  // Two hosts that share a name, ours or another peer's: who and where they are.
+  // Two hosts that share a name, ours or another peer's: who and where they are, and the cure.
   std::optional<std::string> name_collision;
+  PeerName colliding_name{};  // that name, while there is a collision
 };
 
 }  // namespace weft::gossip

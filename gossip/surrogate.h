@@ -27,6 +27,7 @@ class Surrogates {
 
   // True if this gossip is new, and is to be relayed. Remembers it.
   bool is_new(TimePoint now, std::string_view channel, ByteView payload);
+  std::size_t size() const { return by_age_.size(); }
 
  private:
   using Digest = std::pair<std::uint64_t, std::uint64_t>;

@@ -16,6 +16,25 @@ namespace {
 // Changes of a record that are remembered, besides half as many as it has connections.
 constexpr std::size_t kHistoryMin = 32;
 
+// One pass over both, which are in the order of their peers; `check` follows.
+std::vector<ConnectionRecord> changed(const std::vector<ConnectionRecord>& stored,
+                                      const std::vector<ConnectionChange>& changes,
+                                      std::uint64_t& check) {
+  std::vector<ConnectionRecord> out;
+  out.reserve(stored.size() + changes.size());
+  auto old = stored.begin();
+  for (const auto& change : changes) {
+    while (old != stored.end() && old->peer < change.connection.peer)
+      out.push_back(*old++);
+    if (old != stored.end() && old->peer == change.connection.peer) check -= fingerprint(*old++);
+    if (change.gone) continue;
+    check += fingerprint(change.connection);
+    out.push_back(change.connection);
+  }
+  out.insert(out.end(), old, stored.end());
+  return out;
+}
+
 }  // namespace
 
 std::uint64_t fingerprint(const ConnectionRecord& connection) {
@@ -131,20 +150,7 @@ std::optional<PeerRecord> Topology::rebuild(const RecordDelta& delta) const {
   if (delta.name == self_ || !supersedes(record, stored)) return record;
   if (stored.uid != delta.uid || stored.version < *delta.since) return std::nullopt;
   auto check = histories_.at(delta.name).check;
-  record.connections = stored.connections;
-  for (const auto& change : delta.changes) {
-    auto at = find_connection(record.connections, change.connection.peer);
-    bool there = at != record.connections.end() && at->peer == change.connection.peer;
-    if (there) check -= fingerprint(*at);
-    if (!change.gone) check += fingerprint(change.connection);
-    if (there && change.gone) {
-      record.connections.erase(at);
-    } else if (there) {
-      *at = change.connection;
-    } else if (!change.gone) {
-      record.connections.insert(at, change.connection);
-    }
-  }
+  record.connections = changed(stored.connections, delta.changes, check);
   if (check != delta.check) return std::nullopt;
   return record;
 }

@@ -106,6 +106,10 @@ Bytes Allocator::state(TimePoint now) const {
   return core_->state(now);
 }
 
+Bytes Allocator::common_state() const {
+  return core_->common_state();
+}
+
 void Allocator::on_peer_gone(TimePoint now, PeerName peer) {
   core_->begin(now);
   core_->peer_gone(peer);

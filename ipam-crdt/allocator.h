@@ -132,6 +132,9 @@ class Allocator {
   // A fuller reason for the last Error returned: it names peer, address and cure.
   const std::string& last_refusal() const;
   Bytes state(TimePoint now) const;  // gossipState, encoded
+  // The part of it that peers have in common: not whose copy it is and of when, nor the nicknames,
+  // which come along with changes of the ring.
+  Bytes common_state() const;
   void on_peer_gone(TimePoint now, PeerName peer);
 
   void on_deadline(TimePoint now, Effects& out);

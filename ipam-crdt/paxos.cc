@@ -7,13 +7,21 @@
 #include "ipam-crdt/ring.h"
 
 namespace weft::ipam {
+namespace {
+
+std::size_t names_of(const NodeClaims& claims) {
+  return claims.accepted_value.value ? claims.accepted_value.value->size() : 0;
+}
+
+}  // namespace
 
 void Paxos::propose() {
   std::uint64_t round = 0;
   for (const auto& [node, claims] : known_) {
     round = std::max({round, claims.promise.round, claims.accepted.round});
   }
-  known_[self_].promise = {.round = round + 1, .proposer = self_};
+  // At the bound nobody can be outbid; a round beyond it would be one that nobody reads.
+  known_[self_].promise = {.round = std::min(round + 1, kRoundMax), .proposer = self_};
   if (quorum_ == 1) think();
 }
 
@@ -22,7 +30,7 @@ bool Paxos::update(const PaxosState& received) {
   for (const auto& [node, claims] : received) {
     auto it = known_.find(node);
     if (it == known_.end()) {
-      if (known_.size() >= kNodesMax) continue;
+      if (!has_room_for_another() || !has_room_for({}, claims)) continue;
       known_.emplace(node, claims);
       changed = true;
       continue;
@@ -31,13 +39,26 @@ bool Paxos::update(const PaxosState& received) {
       it->second.promise = claims.promise;
       changed = true;
     }
-    if (claims.accepted > it->second.accepted) {
+    if (claims.accepted > it->second.accepted && has_room_for(it->second, claims)) {
       it->second.accepted = claims.accepted;
       it->second.accepted_value = claims.accepted_value;
       changed = true;
     }
   }
   return changed;
+}
+
+// There is always room for ourselves.
+bool Paxos::has_room_for_another() const {
+  return known_.size() + (known_.contains(self_) ? 0 : 1) < kNodesMax;
+}
+
+bool Paxos::has_room_for(const NodeClaims& now, const NodeClaims& next) const {
+  if (names_of(next) <= names_of(now)) return true;
+  std::size_t names = names_of(next) - names_of(now);
+  for (const auto& [node, claims] : known_)
+    names += names_of(claims);
+  return names <= kNamesMax;
 }
 
 bool Paxos::think() {

@@ -56,6 +56,8 @@ class Paxos {
   // Rounds and nodes beyond these are not ours to count: a peer that sends them is broken.
   static constexpr std::uint64_t kRoundMax = std::uint64_t{1} << 40;
   static constexpr std::size_t kNodesMax = 4096;
+  // Names in all the lists that nodes have accepted: those of 900 nodes that know one another.
+  static constexpr std::size_t kNamesMax = 900'000;
 
   explicit Paxos(NodeId self) : self_(self) {}
   // Goes on as the node that claimed this, which must be all that it ever has.
@@ -83,6 +85,8 @@ class Paxos {
 
  private:
   void accept_own_proposal(NodeClaims& mine) const;
+  bool has_room_for_another() const;
+  bool has_room_for(const NodeClaims& now, const NodeClaims& next) const;
 
   NodeId self_;
   std::size_t quorum_ = 0;

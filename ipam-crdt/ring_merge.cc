@@ -6,6 +6,7 @@
 
 #include "ipam-crdt/interval_set.h"
 #include "ipam-crdt/ring.h"
+#include "ipam-crdt/wire_limits.h"
 
 namespace weft::ipam {
 namespace {
@@ -177,6 +178,12 @@ class Merge {
   }
 
   void adopt() {
+    if (merged_.size() > std::max(kRingEntriesMax, mine_.size())) {
+      refuse({.code = Errc::too_large, .what = "ipam: too many ring entries"},
+             "merging the ring of " + theirs_.holder.text() + " would make " +
+                 std::to_string(merged_.size()) + " entries");
+      return;
+    }
     RingData result = ring_.data_;
     result.entries = std::move(merged_);
     for (std::size_t i = 0; i < result.entries.size(); ++i)

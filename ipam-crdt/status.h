@@ -61,6 +61,7 @@ struct AllocatorLoad {
   std::size_t nicknames = 0;
   std::size_t entries = 0;  // of the ring
   std::size_t voters = 0;   // known to the vote for the first ring
+  std::size_t seed_conflicts = 0;
 };
 
 struct AllocatorStatus {

@@ -131,7 +131,7 @@ class Node::Core {
   // False: it was closed, because another link to the peer survives, or the table is full.
   bool make_room(TimePoint now, PeerLink& link, Effects& out);
   // Whether a peer may have a connection although the table is full: nobody else leads to it.
-  bool let_in(PeerName newcomer) const;
+  bool let_in(const Introduction& newcomer) const;
   // Gives up a connection whose peer is reached without it, if there are more than `keep`.
   void shed(TimePoint now, std::size_t keep, std::string_view why, Effects& out);
   void remember(TimePoint now, const PeerLink& link);

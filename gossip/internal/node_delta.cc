@@ -97,10 +97,10 @@ void Node::Core::on_told(TimePoint now, PeerLink& link, const Records& records, 
     }
   }
   auto applied = apply_records(now, link, std::move(update), out);
-  auto& relayed = relays_[link.theirs->name];
-  for (const auto& [name, since] : applied.changed) {
-    merge(relayed, {{name, {.since = since, .stranger = strangers.count(name) != 0}}});
-  }
+  News relayed;
+  for (const auto& [name, since] : applied.changed)
+    relayed[name] = {.since = since, .stranger = strangers.count(name) != 0};
+  if (!relayed.empty()) merge(relays_[link.theirs->name], relayed);
   if (!wanted.entries.empty()) send_delta(link, wanted, out);
 }
 

@@ -105,7 +105,8 @@ void Node::Core::on_gossip(TimePoint now, PeerLink& link, ByteView body, Effects
   }
   if (envelope->channel == to_string(Channel::topology)) {
     auto applied = apply_topology(now, link, envelope->payload, out);
-    if (applied) merge(relays_[envelope->source], news_of(*applied));
+    // The source is whatever the neighbour says: it is remembered along with news only.
+    if (applied && !applied->changed.empty()) merge(relays_[envelope->source], news_of(*applied));
     return;
   }
   if (auto channel = owned(envelope->channel)) {

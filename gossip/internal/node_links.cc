@@ -59,7 +59,7 @@ void Node::Core::on_closed(TimePoint now, LinkId id, std::string_view reason, Ef
   if (link == nullptr) return;
   if (!link->stream) return on_dial_failed(now, id, reason, out);
   auto text = link->stream->explain_close(reason);
-  if (link->ready && now - link->ready_since < kRefusedWithin) {
+  if (link->ready && !link->established && now - link->ready_since < kRefusedWithin) {
     text +=
         " (right after the introduction: perhaps its connection limit is reached, or it has "
         "another connection to us)";
@@ -199,7 +199,7 @@ bool Node::Core::make_room(TimePoint now, PeerLink& link, Effects& out) {
   }
   if (config.conn_limit != 0 && table_.size() >= config.conn_limit) {
     settle_routes(now, out);
-    if (let_in(peer)) {
+    if (let_in(*link.theirs)) {
       shed(now, config.conn_limit - 1, "to let a newcomer in", out);
       return true;
     }
@@ -212,8 +212,12 @@ bool Node::Core::make_room(TimePoint now, PeerLink& link, Effects& out) {
   return true;
 }
 
-bool Node::Core::let_in(PeerName newcomer) const {
-  if (routes.unicast_all().count(newcomer) != 0) return false;
+bool Node::Core::let_in(const Introduction& newcomer) const {
+  // What leads to the last run of a host that was started anew does not lead to it: as long as an
+  // old neighbour has not noticed, nobody else may do so.
+  const auto* known = topology.find(newcomer.name);
+  bool anew = known != nullptr && known->uid != PeerUid{} && known->uid != newcomer.uid;
+  if (!anew && routes.unicast_all().count(newcomer.name) != 0) return false;
   auto reserve = std::max(kNewcomerReserve, config.conn_limit / 4);
   return table_.size() < config.conn_limit + reserve;
 }

@@ -66,6 +66,7 @@ MeshStatus Node::Core::status(TimePoint now) const {
   }
   if (collision_ && now - collision_->at < kCollisionShownFor) {
     status.name_collision = collision_->text;
+    status.colliding_name = collision_->name;
   }
   return status;
 }
@@ -76,7 +77,11 @@ NodeLoad Node::Core::load() const {
                 .peers = topology.peers().size(),
                 .discovered = discovered_.size(),
                 .candidates = connector.candidate_count(),
-                .failed_inbound = failed_inbound_.size()};
+                .failed_inbound = failed_inbound_.size(),
+                .relays = relays_.size(),
+                .own_news = own_update_about_.size(),
+                .remembered = remembered_.size(),
+                .digests = surrogates_.size()};
   for (const auto& [id, link] : links_) {
     load.pending_news = std::max(load.pending_news, link.sender.pending_kinds());
     load.unsent_bytes = std::max(load.unsent_bytes, link.unsent);

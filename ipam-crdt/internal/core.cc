@@ -298,7 +298,8 @@ AllocatorLoad Allocator::Core::load() const {
           .asks = asks_.size(),
           .nicknames = nicknames_.size(),
           .entries = ring_.entries().size(),
-          .voters = paxos_ ? paxos_->state().size() : 0};
+          .voters = paxos_ ? paxos_->state().size() : 0,
+          .seed_conflicts = seed_conflicts_.size()};
 }
 
 void Allocator::Core::log(LogLevel level, std::string text, PeerName peer) {

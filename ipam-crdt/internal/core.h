@@ -35,7 +35,6 @@ inline constexpr std::chrono::seconds kRestoredYieldTime{60};
 // Peers remembered whose ring has other seeds than ours; more add nothing to the picture.
 inline constexpr std::size_t kSeedConflictsMax = 16;
 // Nicknames remembered, beyond which those of peers that neither exist nor own space are dropped.
-inline constexpr std::size_t kNicknamesMax = 16384;
 
 struct PendingAllocate {
   RequestId id;
@@ -81,6 +80,7 @@ class Allocator::Core {
   Result<> receive_unicast(PeerName source, ByteView payload);
   const std::string& last_refusal() const { return last_refusal_; }
   Bytes state(TimePoint now) const;
+  Bytes common_state() const;
   void peer_gone(PeerName peer);
 
   void allocate(PendingAllocate request);

@@ -5,6 +5,7 @@
 
 #include "ipam-crdt/internal/core.h"
 #include "ipam-crdt/range_wire.h"
+#include "ipam-crdt/wire_limits.h"
 
 namespace weft::ipam {
 namespace {
@@ -98,7 +99,9 @@ void Allocator::Core::drop_unused_asks() {
 
 void Allocator::Core::donate(PeerName to, IpRange range) {
   if (ring_.empty()) return;
-  if (auto chunk = space_.donate(range)) {
+  // A grant splits an entry in three at most.
+  const bool room = ring_.entries().size() + 2 <= kRingEntriesMax;
+  if (auto chunk = room ? space_.donate(range) : std::nullopt) {
     ring_.grant(*chunk, to);
     ranges_changed_ = true;
     ring_stored_ = false;

@@ -5,6 +5,7 @@
 #include "base/ensure.h"
 #include "ipam-crdt/internal/core.h"
 #include "ipam-crdt/range_wire.h"
+#include "ipam-crdt/wire_limits.h"
 
 namespace weft::ipam {
 
@@ -143,6 +144,14 @@ Bytes Allocator::Core::state(TimePoint now) const {
                       .nicknames = nicknames_,
                       .paxos = !has_ring && paxos_ ? &paxos_->state() : nullptr,
                       .ring = has_ring ? &ring_.data() : nullptr});
+}
+
+Bytes Allocator::Core::common_state() const {
+  RingData ring = ring_.data();
+  ring.holder = {};
+  return write_state({.nicknames = {},
+                      .paxos = ring_.empty() && paxos_ ? &paxos_->state() : nullptr,
+                      .ring = ring_.empty() ? nullptr : &ring});
 }
 
 void Allocator::Core::send_state(PeerName to) {

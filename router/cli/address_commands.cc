@@ -16,6 +16,7 @@ constexpr unsigned kBadRequest = 400;
 
 struct ExposeOptions {
   std::vector<std::string> words;
+  std::string dns_name;
   bool without_masquerade = false;
 };
 
@@ -37,6 +38,10 @@ std::optional<std::vector<AddressWish>> parse_wishes(const Context& context,
 ExitCode expose(const Context& context, const ExposeOptions& options) {
   auto wishes = parse_wishes(context, options.words);
   if (!wishes) return ExitCode::usage;
+  if (!options.dns_name.empty()) {
+    context.err << "weave: there is no weaveDNS: the name " << options.dns_name
+                << " is not registered\n";
+  }
   const Api api(context);
   auto acquired = Acquired::acquire(api, std::string(kExposeIdent), *wishes);
   if (auto* complaint = std::get_if<Complaint>(&acquired)) return context.fail(complaint->text);
@@ -58,6 +63,8 @@ ExitCode expose(const Context& context, const ExposeOptions& options) {
 Action declare_expose(CLI::App& app) {
   auto options = std::make_shared<ExposeOptions>();
   app.add_option("addresses", options->words, "any of the default subnet if left out");
+  app.set_help_flag("--help", "Print this help");
+  app.add_option("-h", options->dns_name, "Weave's: a name for the address; has no effect");
   app.add_flag("--without-masquerade", options->without_masquerade,
                "containers reach other networks with their own addresses");
   return [options](const Context& context) {

@@ -41,6 +41,8 @@ class Api {
   // when the daemon says that it is not ready yet; the body is complete all the same.
   Answer<std::string> read(const Request& request, bool* ready = nullptr) const;
 
+  // Without address allocation nothing is held, and a fixed address is anybody's to take; only
+  // allocate() is a Complaint then.
   Answer<std::vector<Cidr>> lookup(const std::string& ident, std::optional<Cidr> subnet) const;
   Answer<Cidr> allocate(const std::string& ident, std::optional<Cidr> subnet) const;
   Answer<std::string> claim(const std::string& ident, Cidr address) const;

@@ -50,8 +50,7 @@ struct ResetOptions {
 };
 
 // Where the state is: as told, else as the running weaver was told, else as launch has it.
-ResetOptions settle(const Context& context, ResetOptions options) {
-  auto weaver = find_weaver(context);
+ResetOptions settle(const std::optional<RunningWeaver>& weaver, ResetOptions options) {
   auto pick = [&](std::string& into, const std::string& flag, std::string_view otherwise) {
     if (!into.empty()) return;
     auto value = weaver ? flag_value(weaver->arguments, flag) : std::nullopt;
@@ -96,7 +95,9 @@ std::string remove_plumbing(const std::string& bridge) {
 }
 
 ExitCode reset(const Context& context, const ResetOptions& given) {
-  const ResetOptions options = settle(context, given);
+  const auto weaver = find_weaver(context);
+  if (auto why = cannot_stop(context, weaver)) return context.fail(*why);
+  const ResetOptions options = settle(weaver, given);
   auto answer = Api(context).ask({.method = "DELETE", .target = "/peer", .form = {}});
   if (auto* complaint = std::get_if<Complaint>(&answer)) {
     if (!options.force) {

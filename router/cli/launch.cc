@@ -71,6 +71,35 @@ std::optional<RunningWeaver> running(pid_t pid, bool under_systemd) {
   return RunningWeaver{pid, under_systemd, std::move(command)};
 }
 
+std::string link_target(const fs::path& path) {
+  std::error_code error;
+  return fs::read_symlink(path, error).string();
+}
+
+// One that was started in another way: by a unit of somebody's own, in a container. A host's weaver
+// is the one in its network namespace.
+std::optional<RunningWeaver> in_this_network() {
+  const std::string network = link_target("/proc/self/ns/net");
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator("/proc", error)) {
+    auto pid = parse_u64(entry.path().filename().string());
+    if (!pid || !is_weaver(command_line(static_cast<pid_t>(*pid)))) continue;
+    if (link_target(entry.path() / "ns/net") != network) continue;
+    return running(static_cast<pid_t>(*pid), false);
+  }
+  return std::nullopt;
+}
+
+// "weave-kube": what would start it again.
+std::string parent_name(pid_t pid) {
+  const std::string status = read_file("/proc/" + std::to_string(pid) + "/status");
+  const auto at = status.find("\nPPid:");
+  if (at == std::string::npos) return "";
+  const std::string_view rest = std::string_view(status).substr(at + 6);
+  const std::string parent(trim(rest.substr(0, rest.find('\n'))));
+  return std::string(trim(read_file("/proc/" + parent + "/comm")));
+}
+
 std::optional<process::ChildEnd> systemctl(const std::vector<std::string>& arguments) {
   if (!fs::exists("/run/systemd/system")) return std::nullopt;
   auto program = process::find_program(process::path_folders(), "systemctl");
@@ -102,18 +131,28 @@ std::string last_lines(const std::string& path) {
   return text;
 }
 
+Answer<std::string> ask_readiness(const Context& context) {
+  return Api(context).ask(
+      {.method = "GET", .target = "/readyz", .form = {}, .timeout = std::chrono::seconds(1)});
+}
+
 // Until it serves, or `ended` says that there is no point in waiting.
 template <class Ended>
 bool wait_until_ready(const Context& context, Ended ended) {
-  const Api api(context);
   for (int waited = 0; waited < kReadyWaitMs; waited += kPollMs) {
-    auto answer = api.ask(
-        {.method = "GET", .target = "/readyz", .form = {}, .timeout = std::chrono::seconds(1)});
-    if (std::holds_alternative<std::string>(answer)) return true;
-    if (ended()) return false;
+    const bool serves = std::holds_alternative<std::string>(ask_readiness(context));
+    if (ended()) return false;  // whoever answers then is another
+    if (serves) return true;
     pause();
   }
   return false;
+}
+
+// Of somebody who listens there, and be it to say that it is not ready.
+bool answers(const Context& context) {
+  auto answer = ask_readiness(context);
+  const auto* complaint = std::get_if<Complaint>(&answer);
+  return complaint == nullptr || complaint->status != 0;
 }
 
 ExitCode launch_by_systemd(const Context& context, const std::vector<std::string>& given) {
@@ -143,6 +182,12 @@ bool write_pid(const std::string& path, pid_t pid) {
 }
 
 ExitCode launch_process(const Context& context, const LaunchPlan& plan) {
+  Context target = context;
+  target.http_addr = plan.http_addr;
+  if (answers(target)) {
+    return context.fail("a daemon answers at " + plan.http_addr +
+                        " already; stop it, or choose another --http-addr");
+  }
   auto program = weaver_program();
   if (!program) return context.fail("weaver is neither beside this program nor in PATH");
   const Files where = files(context);
@@ -155,8 +200,6 @@ ExitCode launch_process(const Context& context, const LaunchPlan& plan) {
     ::kill(*pid, SIGTERM);
     return context.fail("cannot write " + where.pid_file);
   }
-  Context target = context;
-  target.http_addr = plan.http_addr;
   auto ended = [&] {
     return ::waitpid(*pid, nullptr, WNOHANG) != 0;
   };
@@ -240,8 +283,21 @@ std::optional<RunningWeaver> find_weaver(const Context& context) {
     if (end->exit_code == 0 && pid && *pid != 0) return running(static_cast<pid_t>(*pid), true);
   }
   auto pid = parse_u64(trim(read_file(files(context).pid_file)));
-  if (!pid || *pid == 0) return std::nullopt;
-  return running(static_cast<pid_t>(*pid), false);
+  auto launched = pid && *pid != 0 ? running(static_cast<pid_t>(*pid), false) : std::nullopt;
+  return launched ? launched : in_this_network();
+}
+
+std::optional<std::string> cannot_stop(const Context& context,
+                                       const std::optional<RunningWeaver>& weaver) {
+  if (!weaver && answers(context)) {
+    return "a daemon answers at " + context.http_addr +
+           ", but no weaver is seen on this host: stop it where it runs";
+  }
+  if (weaver && parent_name(weaver->pid) == "weave-kube") {
+    return "weave-kube runs weaver (pid " + std::to_string(weaver->pid) +
+           ") and would start it again: delete its DaemonSet first";
+  }
+  return std::nullopt;
 }
 
 ExitCode launch(const Context& context, const std::vector<std::string>& given) {
@@ -256,6 +312,7 @@ ExitCode launch(const Context& context, const std::vector<std::string>& given) {
 
 ExitCode stop(const Context& context) {
   auto weaver = find_weaver(context);
+  if (auto why = cannot_stop(context, weaver)) return context.fail(*why);
   if (!weaver) {
     ::unlink(files(context).pid_file.c_str());
     context.err << "weave: weaver does not run here\n";

@@ -33,7 +33,11 @@ struct RunningWeaver {
   bool under_systemd = false;
   std::vector<std::string> arguments;  // as it was started
 };
+// As a unit, as launch() started it, or else whichever is in this network namespace.
 std::optional<RunningWeaver> find_weaver(const Context& context);
+// Why stop() would not do, for whoever must know before: somebody else keeps it running.
+std::optional<std::string> cannot_stop(const Context& context,
+                                       const std::optional<RunningWeaver>& weaver);
 
 ExitCode launch(const Context& context, const std::vector<std::string>& given);
 // Done as well if none runs.

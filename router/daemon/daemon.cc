@@ -5,6 +5,7 @@
 #include <csignal>
 #include <utility>
 
+#include "base/text.h"
 #include "router/daemon/degraded.h"
 #include "router/daemon/footprint.h"
 #include "router/daemon/ipam_words.h"
@@ -14,10 +15,9 @@
 namespace weft::daemon {
 namespace {
 
-// How often flushed rules and owed releases are looked for.
+// How often owed releases are looked for, and routes that came over our range.
 constexpr Duration kUpkeepInterval = std::chrono::seconds(10);
-// How often other owners' filters are looked at: it takes programs to do so.
-constexpr Duration kOthersInterval = std::chrono::seconds(60);
+constexpr Duration kRoutesInterval = std::chrono::seconds(60);
 // The owner under which the bridge's own addresses are filed, as in Weave.
 constexpr std::string_view kExposeIdent = "weave:expose";
 
@@ -70,16 +70,20 @@ std::optional<Failure> Daemon::start() {
   if (auto failure = open_mesh()) return failure;
   engine_->attach(*mesh_, *packets_);
   engine_->on_ring_change([this] { on_ring_change(); });
-  engine_->with_peer([this](TimePoint now, auto& out) {
-    bool resume = options_.resume || options_.peers.empty();
+  // Arguments are those of the first start: what `connect` and `forget` changed since is stored.
+  const bool resume =
+      options_.resume || options_.peers.empty() || stored_.given == join(options_.peers, " ");
+  engine_->with_peer([&](TimePoint now, auto& out) {
     peer_->start(now, stored_.allocator, resume ? stored_.targets : options_.peers, out);
   });
+  if (!resume) engine_->after_commit([this] { remember_given(); });
   claim_bridge_addresses();
   if (options_.ipam) {
     inspector_ = std::make_unique<IpamInspector>(*this, *peer_, *store_, loop_, options_.bridge);
     inspector_->claim_living();
   }
   if (auto failure = open_api()) return failure;
+  rules_ = std::make_unique<RulesKeeper>(loop_, network_);
   upkeep_ = std::make_unique<io::Timer>(loop_, [this] { on_upkeep(); });
   on_upkeep();
   release_startup_pages();
@@ -232,6 +236,12 @@ void Daemon::claim_bridge_addresses() {
   }
 }
 
+void Daemon::remember_given() {
+  if (auto stored = store_->set_given(join(options_.peers, " ")); !stored) {
+    log(LogLevel::error, "store", store_->path() + ": " + to_string(stored.error()));
+  }
+}
+
 void Daemon::on_ring_change() {
   if (!options_.no_masq_local) return;
   std::vector<IpRange> ranges;
@@ -243,14 +253,10 @@ void Daemon::on_ring_change() {
 }
 
 void Daemon::on_upkeep() {
-  if (network_.restore_rules()) {
-    log(LogLevel::warning, "nft", "our table was gone (somebody flushed the ruleset): put back");
-  }
   owed_.work();
-  if (loop_.now() >= others_at_) {
-    network_.keep_forwarding();
+  if (loop_.now() >= routes_at_) {
     look_at_routes();
-    others_at_ = loop_.now() + kOthersInterval;
+    routes_at_ = loop_.now() + kRoutesInterval;
   }
   upkeep_->arm(loop_.now() + kUpkeepInterval);
 }

@@ -17,6 +17,7 @@
 #include "router/daemon/options.h"
 #include "router/daemon/owed_releases.h"
 #include "router/daemon/packet_edges.h"
+#include "router/daemon/rules_keeper.h"
 #include "router/io/http_server.h"
 #include "router/io/service_manager.h"
 
@@ -65,6 +66,7 @@ class Daemon final : public Control {
   std::optional<Failure> open_api();
   std::optional<Failure> listen_http(const std::string& at, std::string_view flag,
                                      io::HttpHandler handler);
+  void remember_given();
   void claim_bridge_addresses();
   void on_ring_change();
   void on_upkeep();
@@ -91,8 +93,9 @@ class Daemon final : public Control {
   std::unique_ptr<PacketDriver> packets_;
   Api api_{*this, {.range_tracker = options_.no_masq_local ? "no-masq-local" : ""}};
   std::vector<std::unique_ptr<io::HttpServer>> servers_;
+  std::unique_ptr<RulesKeeper> rules_;
   std::unique_ptr<io::Timer> upkeep_;
-  TimePoint others_at_;  // next look at others' filters and routes
+  TimePoint routes_at_;  // next look at the host's routes
   std::vector<std::string> range_overlaps_;
   std::unique_ptr<IpamInspector> inspector_;
   OwedReleases owed_{*this, options_.cni_state_dir};

@@ -33,17 +33,16 @@ class Kind {
   std::size_t count_ = 0;
 };
 
-// Our own dial of ourselves is refused at both ends, which is no fault.
+// Our own dial of ourselves is refused at both ends, which is no fault. While another host has our
+// name too, whoever was refused under it may be that host.
 bool is_self(const Snapshot& snapshot, const gossip::LinkStatus& link) {
-  return link.peer == snapshot.mesh.name && !snapshot.mesh.name_collision;
+  return link.peer == snapshot.mesh.name && snapshot.mesh.colliding_name != snapshot.mesh.name;
 }
 
 void add_mesh(const Snapshot& snapshot, std::vector<std::string>& out) {
   const gossip::MeshStatus& mesh = snapshot.mesh;
-  if (mesh.name_collision) {
-    out.push_back("another host uses our peer name " + peer_label(mesh.name, mesh.nickname) + ": " +
-                  printable(*mesh.name_collision) + "; give one of the two another --name");
-  }
+  // It may be about two other hosts: it says itself who they are, and what to do.
+  if (mesh.name_collision) out.push_back(printable(*mesh.name_collision));
   Kind targets(out, "direct peers cannot be reached");
   Kind pending(out, "connections carry no data yet");
   Kind refused(out, "hosts tried to connect and were refused");
@@ -118,9 +117,9 @@ std::vector<std::string> degraded(const Snapshot& snapshot) {
   std::vector<std::string> out;
   add_mesh(snapshot, out);
   if (snapshot.ipam) add_ipam(snapshot, out);
-  if (snapshot.store_errors != 0) {
-    out.push_back("state could not be written to disk " + std::to_string(snapshot.store_errors) +
-                  " times; look at the log and at the disk that holds --db-prefix");
+  if (!snapshot.capture.lost.empty()) {
+    out.push_back("pods are cut off: frames can no longer be read from " + snapshot.capture.lost +
+                  "; restart weaver");
   }
   for (const std::string& problem : snapshot.forwarding_problems) {
     out.push_back("another firewall may drop what pods send and get: " + problem);

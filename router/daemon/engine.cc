@@ -69,7 +69,8 @@ void Engine::flush() {
   scheduled_ = false;
   peer::PeerEffects work = std::exchange(pending_, {});
   std::vector<std::function<void()>> done = std::exchange(after_commit_, {});
-  commit(work.store);
+  // What was answered or told must never be more than what is stored.
+  if (!commit(work.store)) return;
   for (gossip::Effect& effect : work.mesh)
     carry_out(effect);
   for (const ipam::effect::Reply& reply : work.replies)
@@ -79,17 +80,18 @@ void Engine::flush() {
   arm();
 }
 
-void Engine::commit(const std::vector<peer::StoreOp>& ops) {
-  if (ops.empty()) return;
+bool Engine::commit(const std::vector<peer::StoreOp>& ops) {
+  if (ops.empty()) return true;
   if (Result<> stored = parts_.store.commit(ops); !stored) {
     parts_.on_fatal(parts_.store.path() + ": " + to_string(stored.error()));
-    return;
+    return false;
   }
   for (const peer::StoreOp& op : ops) {
     if (!std::holds_alternative<ipam::effect::StoreRing>(op) || !ring_changed_) continue;
     ring_changed_();
-    return;
+    break;
   }
+  return true;
 }
 
 void Engine::carry_out(gossip::Effect& effect) {

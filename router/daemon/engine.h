@@ -55,7 +55,8 @@ class Engine {
  private:
   void schedule();
   void flush();
-  void commit(const std::vector<peer::StoreOp>& ops);
+  // False: nothing of this turn may be carried out or answered.
+  bool commit(const std::vector<peer::StoreOp>& ops);
   void carry_out(gossip::Effect& effect);
   void answer(const ipam::effect::Reply& reply);
   void pass_on_events();

@@ -86,9 +86,13 @@ std::optional<Failure> HostNetwork::prepare(PeerName name, const std::vector<Exp
   for (const Exposed& e : stored) {
     bool there = std::find(exposed_.begin(), exposed_.end(), e) != exposed_.end();
     if (there) continue;
-    if (auto added = net::add_bridge_address(options_.bridge, e.address); added) {
-      exposed_.push_back(e);
+    if (auto added = net::add_bridge_address(options_.bridge, e.address); !added) {
+      log(LogLevel::warning, "bridge",
+          "cannot give " + e.address.text() + " back to " + options_.bridge + ": " +
+              to_string(added.error()) + "; 'weave expose' gives another");
+      continue;
     }
+    exposed_.push_back(e);
   }
   if (auto wrong = apply_rules()) {
     return Failure{.error = {.code = Errc::system, .what = "the nftables rules were refused"},

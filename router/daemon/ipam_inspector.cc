@@ -33,7 +33,13 @@ bool same_ring(const std::optional<ipam::RingData>& ring, const std::optional<By
 
 IpamInspector::IpamInspector(Control& control, const peer::Peer& peer, Store& store,
                              io::EventLoop& loop, std::string bridge)
-    : control_(control), peer_(peer), store_(store), loop_(loop), bridge_(std::move(bridge)) {}
+    : IpamInspector(control, peer, store, loop, {.living = [bridge = std::move(bridge)] {
+                      return linux_net::living_addresses(bridge);
+                    }}) {}
+
+IpamInspector::IpamInspector(Control& control, const peer::Peer& peer, Store& store,
+                             io::EventLoop& loop, Surroundings around)
+    : control_(control), peer_(peer), store_(store), loop_(loop), around_(std::move(around)) {}
 
 IpamCheckReport IpamInspector::look() const {
   const ipam::Allocator& allocator = *peer_.allocator();
@@ -41,7 +47,7 @@ IpamCheckReport IpamInspector::look() const {
   // If it cannot be read, all that we hold counts as not stored.
   const auto loaded = store_.load();
   const StoredState stored = loaded ? *loaded : StoredState{};
-  auto living = linux_net::living_addresses(bridge_);
+  auto living = around_.living();
   return compare_ipam(
       {.owned = allocator.owned(),
        .stored = stored.allocator.owned,
@@ -53,21 +59,24 @@ IpamCheckReport IpamInspector::look() const {
 
 void IpamInspector::claim_living() {
   for (const IpamFinding& finding : look().findings) {
-    if (finding.fault == IpamFault::unrecorded) claim(finding);
+    if (finding.fault == IpamFault::unrecorded) claim(finding, [](bool) {});
   }
 }
 
-void IpamInspector::claim(const IpamFinding& finding) {
+// Though nobody can be asked for it yet, the claim goes on until somebody can; it counts as a
+// success then, so that is no proof that the address is ours.
+void IpamInspector::claim(const IpamFinding& finding, std::function<void(bool)> ended) {
   auto address = Cidr::parse(finding.address);
-  if (!address) return;
+  if (!address) return ended(false);
   log(LogLevel::info, "ipam", finding.text + ": it is claimed");
   (void)control_.claim(kUnknownOwner, *address, {.no_error_on_unknown = true},
-                       [text = finding.text](const IpamOutcome& outcome) {
-                         const auto* refused = std::get_if<ipam::effect::Refused>(&outcome);
-                         if (refused == nullptr) return;
-                         log(LogLevel::warning, "ipam",
-                             text + ", and it cannot be claimed: " + refused->reason +
-                                 "; restart that container to get another address");
+                       [text = finding.text, ended = std::move(ended)](const IpamOutcome& outcome) {
+                         if (const auto* refused = std::get_if<ipam::effect::Refused>(&outcome)) {
+                           log(LogLevel::warning, "ipam",
+                               text + ", and it cannot be claimed: " + refused->reason +
+                                   "; restart that container to get another address");
+                         }
+                         ended(std::holds_alternative<ipam::effect::Done>(outcome));
                        });
 }
 
@@ -86,73 +95,94 @@ bool IpamInspector::store_again(const IpamFinding& finding) {
 void IpamInspector::check(bool fix, Done done) {
   IpamCheckReport report = look();
   if (!fix || mendings_.size() >= kMendingsMax) return done(report);
-  std::vector<IpamFinding> gone;
-  for (const IpamFinding& finding : report.findings) {
-    if (finding.fault == IpamFault::leaked) gone.push_back(finding);
-  }
-  if (gone.empty()) {
-    mend(report);
-    return done(report);
-  }
   auto mending = std::make_shared<Mending>();
-  mending->gone = std::move(gone);
+  for (const IpamFinding& finding : report.findings) {
+    if (finding.fault == IpamFault::leaked) mending->gone.push_back(finding);
+  }
   mending->done = std::move(done);
-  mending->timer = std::make_unique<io::Timer>(loop_, [this, weak = std::weak_ptr(mending)] {
-    if (auto held = weak.lock()) look_again(held);
+  mending->report = std::move(report);
+  mendings_.push_back(mending);
+  if (mending->gone.empty()) return mend(mending);
+  mending->second_look = after(around_.look_again_after, mending, &IpamInspector::look_again);
+}
+
+std::unique_ptr<io::Timer> IpamInspector::after(Duration wait, const MendingPtr& mending,
+                                                void (IpamInspector::*then)(MendingPtr)) {
+  auto timer = std::make_unique<io::Timer>(loop_, [this, then, weak = std::weak_ptr(mending)] {
+    if (auto held = weak.lock()) (this->*then)(held);
   });
-  mending->timer->arm(loop_.now() + kLookAgainAfter);
-  mendings_.push_back(std::move(mending));
+  timer->arm(loop_.now() + wait);
+  return timer;
 }
 
-void IpamInspector::look_again(const std::shared_ptr<Mending>& mending) {
+void IpamInspector::look_again(MendingPtr mending) {
   mending->report = look();
-  mend(mending->report);
-  release_gone(mending);
+  mend(std::move(mending));
 }
 
-void IpamInspector::mend(IpamCheckReport& report) {
-  for (IpamFinding& finding : report.findings) {
+void IpamInspector::mend(MendingPtr mending) {
+  ++mending->asked;  // so that none of them is the last before all are asked for
+  for (std::size_t i = 0; i < mending->report.findings.size(); ++i) {
+    IpamFinding& finding = mending->report.findings[i];
     switch (finding.fault) {
       case IpamFault::unrecorded:
-        claim(finding);
-        finding.fixed = true;
+        claim_unrecorded(mending, i);
         break;
       case IpamFault::not_stored:
         finding.fixed = store_again(finding);
         break;
       case IpamFault::leaked:
+        release_gone(mending, i);
+        break;
       case IpamFault::stray:
       case IpamFault::duplicate:
         break;
     }
   }
+  mending->limit = after(around_.mended_within, mending, &IpamInspector::end);
+  answered(mending);
 }
 
-// What is gone now and was gone before. Each release is answered when it is on disk.
-void IpamInspector::release_gone(const std::shared_ptr<Mending>& mending) {
-  std::vector<IpamFinding>& findings = mending->report.findings;
-  ++mending->releases;  // so that none of them is the last before all are asked for
-  for (std::size_t i = 0; i < findings.size(); ++i) {
+void IpamInspector::claim_unrecorded(const MendingPtr& mending, std::size_t at) {
+  ++mending->asked;
+  claim(mending->report.findings[at], [this, mending, at](bool done) {
+    mending->report.findings[at].fixed = done;
+    answered(mending);
+  });
+}
+
+// What is gone now and was gone before. The release is answered when it is on disk.
+void IpamInspector::release_gone(const MendingPtr& mending, std::size_t at) {
+  const IpamFinding& finding = mending->report.findings[at];
+  auto same = [&](const IpamFinding& f) {
+    return f.same_as(finding);
+  };
+  auto address = Cidr::parse(finding.address);
+  if (!address || std::none_of(mending->gone.begin(), mending->gone.end(), same)) return;
+  log(LogLevel::info, "ipam", finding.text + ": it is released");
+  ++mending->asked;
+  control_.release(finding.ident, address->addr(), [this, mending, at](const IpamOutcome& outcome) {
+    bool refused = std::holds_alternative<ipam::effect::Refused>(outcome);
+    mending->report.findings[at].fixed = !refused;
+    answered(mending);
+  });
+}
+
+void IpamInspector::answered(const MendingPtr& mending) {
+  if (--mending->asked == 0) end(mending);
+}
+
+// Once: when all is answered, or when that takes too long.
+void IpamInspector::end(MendingPtr mending) {
+  if (!mending->done) return;
+  const IpamCheckReport now = look();
+  for (IpamFinding& finding : mending->report.findings) {
     auto same = [&](const IpamFinding& f) {
-      return f.same_as(findings[i]);
+      return f.same_as(finding);
     };
-    auto address = Cidr::parse(findings[i].address);
-    if (!address || std::none_of(mending->gone.begin(), mending->gone.end(), same)) continue;
-    log(LogLevel::info, "ipam", findings[i].text + ": it is released");
-    ++mending->releases;
-    control_.release(findings[i].ident, address->addr(),
-                     [this, mending, i](const IpamOutcome& outcome) {
-                       bool refused = std::holds_alternative<ipam::effect::Refused>(outcome);
-                       mending->report.findings[i].fixed = !refused;
-                       end(mending);
-                     });
+    finding.fixed = finding.fixed && std::none_of(now.findings.begin(), now.findings.end(), same);
   }
-  end(mending);
-}
-
-void IpamInspector::end(const std::shared_ptr<Mending>& mending) {
-  if (--mending->releases != 0) return;
-  mending->done(mending->report);
+  std::exchange(mending->done, nullptr)(mending->report);
   // Not within its own timer's call.
   loop_.post([this, mending] { std::erase(mendings_, mending); });
 }

@@ -39,16 +39,18 @@ std::vector<ipam::SeedConflictStatus> seed_conflicts(const ipam::AllocatorStatus
   return out;
 }
 
+std::string seeds_text(const std::vector<PeerName>& seeds) {
+  std::vector<std::string> texts;
+  texts.reserve(seeds.size());
+  for (PeerName peer : seeds)
+    texts.push_back(peer.text());
+  return join(texts, ",");
+}
+
 std::string seed_conflict_text(const ipam::SeedConflictStatus& conflict) {
-  auto names = [](const std::vector<PeerName>& peers) {
-    std::vector<std::string> texts;
-    texts.reserve(peers.size());
-    for (PeerName peer : peers)
-      texts.push_back(peer.text());
-    return join(texts, ",");
-  };
   return "two address rings have met: that of " + peer_label(conflict.holder, conflict.nickname) +
-         " was seeded by " + names(conflict.theirs) + ", ours by " + names(conflict.ours) +
+         " was seeded by " + seeds_text(conflict.theirs) + ", ours by " +
+         seeds_text(conflict.ours) +
          "; each side goes on with its own, and the two do not connect; on every host of one side "
          "run: weave reset; then launch it there again with the other side's peers";
 }

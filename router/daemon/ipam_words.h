@@ -30,6 +30,7 @@ std::vector<Share> shares(const ipam::AllocatorStatus& status, PeerName self);
 inline constexpr Duration kSeedConflictLasts = std::chrono::minutes(18);
 std::vector<ipam::SeedConflictStatus> seed_conflicts(const ipam::AllocatorStatus& status,
                                                      TimePoint now);
+std::string seeds_text(const std::vector<PeerName>& seeds);  // with commas between
 // Both seeds, what it means, and the commands that mend it.
 std::string seed_conflict_text(const ipam::SeedConflictStatus& conflict);
 

@@ -92,7 +92,7 @@ std::variant<OpenState, Failure> open_state(const Options& options, const std::s
 
 // The name for --print-peer-name. A newly chosen one is stored, since the caller will pass it back.
 int print_peer_name(const Options& options, const std::string& path) {
-  std::optional<PeerName> name = Store::peek_name(path);
+  std::optional<PeerName> name = options.name ? options.name : Store::peek_name(path);
   if (!name) {
     auto state = open_state(options, path);
     if (auto* failure = std::get_if<Failure>(&state)) return fail(*failure);

@@ -2,6 +2,7 @@
 #include "router/daemon/metrics.h"
 
 #include <map>
+#include <ranges>
 #include <utility>
 
 #include <prometheus/text_serializer.h>
@@ -17,6 +18,9 @@ using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 using Labels = std::vector<ClientMetric::Label>;
+
+// Series that peers' words can make are few; the count beside them is complete.
+constexpr std::size_t kSeedConflictsLabelled = 16;
 
 // The families, under construction.
 class Families {
@@ -70,6 +74,20 @@ void add_connections(const Snapshot& snapshot, Families& out) {
               "Number of peer-to-peer connections terminated.", snapshot.mesh.termination_count);
 }
 
+// How many there are, and of so many of them who the two sides are.
+void add_seed_conflicts(const std::vector<ipam::SeedConflictStatus>& conflicts, Families& out) {
+  out.gauge("weft_ipam_seed_conflicts", "Peers whose ring was seeded by other peers than ours.",
+            static_cast<double>(conflicts.size()));
+  if (conflicts.empty()) return;
+  out.family("weft_ipam_seed_conflict",
+             "1 for a peer whose ring was seeded by other peers than ours.", MetricType::Gauge);
+  for (const auto& conflict : conflicts | std::views::take(kSeedConflictsLabelled)) {
+    out.value(1, {{"holder", conflict.holder.text()},
+                  {"theirs", seeds_text(conflict.theirs)},
+                  {"ours", seeds_text(conflict.ours)}});
+  }
+}
+
 void add_ipam(const Snapshot& snapshot, Families& out) {
   if (!snapshot.ipam) return;
   const ipam::AllocatorStatus& ipam = *snapshot.ipam;
@@ -93,8 +111,7 @@ void add_ipam(const Snapshot& snapshot, Families& out) {
             static_cast<double>(ipam.pending_allocates.size()));
   out.gauge("weave_ipam_pending_claims", "Number of pending claims.",
             static_cast<double>(ipam.pending_claims.size()));
-  out.gauge("weft_ipam_seed_conflicts", "Peers whose ring was seeded by other peers than ours.",
-            static_cast<double>(seed_conflicts(ipam, snapshot.now).size()));
+  add_seed_conflicts(seed_conflicts(ipam, snapshot.now), out);
   out.gauge("weft_ipam_strays", "Addresses held here though another peer owns their range.",
             static_cast<double>(ipam.strays.size()));
 }
@@ -167,8 +184,6 @@ void add_daemon(const Snapshot& snapshot, Families& out) {
   out.gauge("weft_peers", "Peers known to the mesh, this one included.",
             static_cast<double>(snapshot.mesh.peers.size()));
   out.gauge("weft_bridge_mtu_bytes", "MTU of the bridge.", snapshot.bridge_mtu);
-  out.counter("weft_store_errors_total", "State that could not be written to disk.",
-              snapshot.store_errors);
 }
 
 void add_process(const ProcessStats& process, Families& out) {

@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 
 #include "base/text.h"
+#include "gossip/target.h"
 #include "router/daemon/legacy_flags.h"
 #include "router/swift/udp_group.h"
 
@@ -104,6 +105,12 @@ void declare(CLI::App& app, Raw& raw) {
   declare_mesh(app, raw);
   declare_host(app, raw);
   declare_packets(app, raw);
+  // As in Go's flags: of one that is given twice the last counts.
+  for (CLI::Option* option : app.get_options()) {
+    if (option->get_items_expected_max() == 1) {
+      option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+    }
+  }
 }
 
 // Takes Weave's meaningless flags out of the line and says what replaces them.
@@ -145,7 +152,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 std::string unknown_flag(const CLI::App& app, const std::string& argument) {
   std::string name = argument.substr(0, argument.find('='));
   std::string best;
-  std::size_t best_distance = 5;  // further away, a guess misleads
+  std::size_t best_distance = name.size() / 3;  // further away, a guess misleads
   for (const CLI::Option* option : app.get_options()) {
     for (const std::string& known : option->get_lnames()) {
       std::size_t distance = edit_distance(name, "--" + known);
@@ -367,6 +374,11 @@ Fault check_rest(const Raw& raw, Options& options) {
   if (raw.resume && !raw.peers.empty()) {
     return "--resume takes the stored peers; leave the peer arguments out";
   }
+  for (const std::string& peer : raw.peers) {
+    if (auto target = gossip::Target::parse(peer); !target) {
+      return "peer '" + peer + "': " + to_string(target.error());
+    }
+  }
   options.discovery = !raw.no_discovery;
   options.resume = raw.resume;
   options.packet_debug = raw.packet_debug;
@@ -382,7 +394,7 @@ std::string summarise(const CLI::App& app, const Options& options) {
     if (option->count() == 0 || option->get_lnames().empty()) continue;
     const std::string& name = option->get_lnames().front();
     bool secret = name == "password";
-    parts.push_back(name + "=" + (secret ? "***" : join(option->results(), ",")));
+    parts.push_back(name + "=" + (secret ? "***" : option->results().back()));
   }
   if (options.ipam) {
     parts.push_back("ipalloc-default-subnet=" + options.ipam->default_subnet.text());

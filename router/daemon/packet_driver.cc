@@ -46,6 +46,7 @@ CaptureStatus PacketDriver::tap_status() const {
                                     std::to_string(pool.workers()) +
                                     " workers, offloads: " + pool.tap().offloads().text() + ")",
                        .ours = true};
+  status.lost = swift_->tap_lost();
   for (const swift::WorkerCounters& worker : pool.counters()) {
     status.packets_received += worker.tap.reads;
     status.packets_dropped += worker.reports_dropped;
@@ -58,6 +59,7 @@ CaptureStatus PacketDriver::capture_status() {
   if (!capture_) return {.interface = "no overlay bridge", .ours = true};
   capture::Counters counters = capture_->counters();
   return {.interface = capture_->interface() + " (via pcap)",
+          .lost = lost_,
           .ours = true,
           .packets_received = counters.received,
           .packets_dropped = counters.dropped,
@@ -69,9 +71,10 @@ void PacketDriver::on_frames() {
     auto taken = capture_->read_batch(
         kFrameBatchMax, [&](ByteView frame) { dataplane_.on_captured(now, frame, out); });
     if (taken) return;
+    lost_ = capture_->interface() + ": " + to_string(taken.error());
     log(LogLevel::error, "capture",
-        "frames can no longer be read from " + capture_->interface() + ": " +
-            to_string(taken.error()) + "; pods are cut off until weaver is restarted");
+        "frames can no longer be read from " + lost_ +
+            "; pods are cut off until weaver is restarted");
     readable_.reset();
   });
 }

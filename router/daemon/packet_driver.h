@@ -59,6 +59,7 @@ class PacketDriver {
   std::unique_ptr<io::UdpSocket> udp_;
   std::optional<capture::Capture> capture_;
   std::optional<io::ReadableFd> readable_;
+  std::string lost_;  // why libpcap reads no more
   std::unique_ptr<SwiftDriver> swift_;
   // Reused between batches, so that a packet costs no allocation.
   std::vector<io::OutgoingDatagram> datagrams_;

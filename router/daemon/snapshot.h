@@ -19,6 +19,7 @@ struct CaptureStatus {
   // "vethwe-tap (via tap, …)", "vethwe-pcap (via pcap)", or "no overlay bridge"
   std::string interface;
   std::string why_no_tap;  // empty: there is one, or none is wanted
+  std::string lost;        // why no frame is taken any more; empty: they are
   bool ours = false;       // false: taken from a report of Weave's, whose status does not show it
   std::uint64_t packets_received = 0;
   std::uint64_t packets_dropped = 0;     // by the kernel's buffer
@@ -45,10 +46,9 @@ struct Snapshot {
   // Filters of other owners that drop what is forwarded, and in which a pair of accepts of ours is.
   std::vector<std::string> forwarding_accepted_in;
   std::vector<std::string> forwarding_problems;  // where that could not be seen to
-  std::uint64_t store_errors = 0;
-  bool forwarding_off = false;              // the bridge is exposed, and the host is no router
-  std::vector<std::string> range_overlaps;  // routes of the host's in the way of the range
-  std::vector<std::string> notices;         // of the program that runs us
+  bool forwarding_off = false;                   // the bridge is exposed, and the host is no router
+  std::vector<std::string> range_overlaps;       // routes of the host's in the way of the range
+  std::vector<std::string> notices;              // of the program that runs us
   // What is wrong now, in words that name the cure; empty when all is well.
   std::vector<std::string> degraded;
 };

@@ -118,6 +118,12 @@ class Store::Core {
     Writer(version).u64(kSchemaVersion);
     Statement insert(handle(), "INSERT OR IGNORE INTO meta VALUES('schema', ?1)");
     insert.bind(1, ByteView(version)).step();
+    auto stored = meta("schema");
+    if (!stored) return stored.error();
+    // Big-endian of one length: a newer version is a larger string.
+    if (*stored && **stored > version) {
+      return Error{.code = Errc::unsupported, .what = "a newer weaver has written the state file"};
+    }
     return {};
   }
 
@@ -144,6 +150,9 @@ class Store::Core {
     state.ran_before = state.name.has_value();
     auto ring = meta("ring");
     if (!ring) return ring.error();
+    auto given = meta("given");
+    if (!given) return given.error();
+    if (*given) state.given = std::string(as_text(**given));
     state.allocator.ring = std::move(*ring);
     for (const auto part : {&Core::read_owned, &Core::read_targets, &Core::read_exposed}) {
       if (auto done = (this->*part)(state); !done) return done.error();
@@ -292,7 +301,11 @@ std::variant<std::unique_ptr<Store>, Failure> Store::open(const std::string& pat
   auto core = std::make_unique<Core>(path, std::move(*lock), std::move(*database));
   core->notices = std::move(notices);
   if (auto prepared = core->prepare(); !prepared) {
-    return Failure{.error = prepared.error(), .subject = path, .hint = "check the disk"};
+    const bool newer = prepared.error().code == Errc::unsupported;
+    return Failure{.error = prepared.error(),
+                   .subject = path,
+                   .hint = newer ? "start that version again, or another file with --db-prefix"
+                                 : "check the disk"};
   }
   if (auto checked = core->check_content(); !checked) {
     return Failure{.error = checked.error(),
@@ -348,6 +361,10 @@ Result<> Store::commit(const std::vector<peer::StoreOp>& ops) {
     }
     return good;
   });
+}
+
+Result<> Store::set_given(std::string_view peers) {
+  return core_->transaction([&] { return core_->put_meta("given", as_bytes(peers)); });
 }
 
 Result<> Store::set_exposed(const std::vector<Exposed>& exposed) {

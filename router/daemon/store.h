@@ -25,6 +25,7 @@ struct StoredState {
   std::optional<PeerName> name;
   ipam::StoredAllocator allocator;
   std::vector<std::string> targets;
+  std::optional<std::string> given;  // the peer arguments that `targets` came from at first
   std::vector<Exposed> exposed;
   bool ran_before = false;  // a weaver has been started on this file
 };
@@ -50,6 +51,7 @@ class Store {
   Result<> adopt_name(PeerName name);
   // All or nothing, durable on return.
   Result<> commit(const std::vector<peer::StoreOp>& ops);
+  Result<> set_given(std::string_view peers);
   Result<> set_exposed(const std::vector<Exposed>& exposed);
 
  private:

@@ -74,10 +74,11 @@ void SwiftDriver::on_trains_refused(const swift::TrainsRefused& report) {
 }
 
 void SwiftDriver::on_tap_lost(const swift::TapLost& report) {
-  if (std::exchange(told_lost_, true)) return;
+  if (!tap_lost_.empty()) return;
+  tap_lost_ = pool_.tap().name() + ": " + std::strerror(report.sys_errno);
   log(LogLevel::error, "capture",
-      "frames can no longer be read from " + pool_.tap().name() + " (" +
-          std::strerror(report.sys_errno) + "); pods are cut off until weaver is restarted");
+      "frames can no longer be read from " + tap_lost_ +
+          "; pods are cut off until weaver is restarted");
 }
 
 }  // namespace weft::daemon

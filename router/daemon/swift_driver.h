@@ -25,6 +25,8 @@ class SwiftDriver final : private swift::ReportHandler {
   void carry_out(const dataplane::Output& out);
   void forget(PeerName peer);
   const swift::WorkerPool& pool() const { return pool_; }
+  // Why no frame is taken any more; empty: they are.
+  const std::string& tap_lost() const { return tap_lost_; }
 
  private:
   void on_readable();
@@ -41,7 +43,7 @@ class SwiftDriver final : private swift::ReportHandler {
   // Of the newest Spec; none once the data plane has been told that it is in use.
   std::optional<std::uint64_t> spec_version_;
   bool told_refused_ = false;
-  bool told_lost_ = false;
+  std::string tap_lost_;
   // During take_reports():
   TimePoint now_;
   dataplane::Output* out_ = nullptr;

@@ -25,11 +25,13 @@ using ErrorCode = boost::system::error_code;
 constexpr int kReadsPerTurn = 16;
 // A queue that grew larger gives its memory back when it is empty.
 constexpr std::size_t kKeptQueueMemory = 256 * 1024;
-// The kernel asks a silent peer for a sign of life, so that traffic is led round a cut after 25 s
-// and not after the 60 s that the protocol allows. Any TCP answers, Weave's hosts' too.
+// The kernel asks a silent peer for a sign of life, so that traffic is led round a cut after 20 s
+// and not after the 60 s that the protocol allows; after 30 s at most where something was sent
+// before the first question, which the kernel then repeats instead. Any TCP answers, Weave's
+// hosts' too.
 constexpr int kKeepAliveIdle = 10;  // s
-constexpr int kKeepAliveInterval = 5;
-constexpr int kUnansweredMax = 25'000;  // ms; also for what was sent and not acknowledged
+constexpr int kKeepAliveInterval = 3;
+constexpr int kUnansweredMax = 20'000;  // ms; also for what was sent and not acknowledged
 
 Error stream_error(const ErrorCode& failed) {
   if (failed == asio::error::eof) return {Errc::refused, 0, "closed by the peer"};

@@ -66,18 +66,11 @@ class Peer::Core final : public gossip::ChannelStates, public ipam::MeshView {
   mutable std::uint64_t hash_ = 0;
 };
 
-// Of what peers have in common: not whose copy it is and of when, nor the nicknames, which come
-// along with changes of the ring.
 std::optional<std::uint64_t> Peer::Core::hash(TimePoint, gossip::Channel channel) const {
   if (!owns(channel)) return std::nullopt;
   auto bytes = allocator_->state(TimePoint());
   if (bytes == hashed_) return hash_;
-  auto state = ipam::parse_state(bytes);
-  ensure(state.has_value(), "our own state is readable");
-  if (state->ring) state->ring->holder = {};
-  auto common = ipam::write_state({.nicknames = {},
-                                   .paxos = state->paxos ? &*state->paxos : nullptr,
-                                   .ring = state->ring ? &*state->ring : nullptr});
+  auto common = allocator_->common_state();
   // FNV-1a: it need not withstand malice, whose worst is that a difference waits for a change.
   hash_ = 0xcbf29ce484222325;
   for (auto byte : common)

@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 
+from levels import builds
 from netlab import netns
 from netlab.lab import ROOT
 
@@ -82,6 +83,8 @@ def arguments():
                         help="one TCP stream over a wire that loses packets, too (repeatable)")
     parser.add_argument("--extra-rounds", type=int, metavar="N",
                         help="rounds with --cut and --loss (as many as others)")
+    parser.add_argument("--micro", choices=("gossip", "swift"),
+                        help="only run these micro-benchmarks (tests/bench)")
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
     parser.add_argument("--idle-seconds", type=int, default=30, help="of watching (30)")
     parser.add_argument("what", nargs="*", help=f"of {' '.join(known)}; unless named all but "
@@ -127,8 +130,16 @@ def show(options, paths, alone):
               + f"  (three hosts; {'worst host' if name == 'idle' else 'median'})")
 
 
+def become_micro(name):
+    builds.build(builds.BENCH, [f"tests/bench/bench_{name}"])
+    program = f"{builds.BENCH.folder}/tests/bench/bench_{name}"
+    os.execv(program, [program])
+
+
 def main():
     options = arguments()
+    if options.micro:
+        become_micro(options.micro)
     if os.geteuid() != 0:
         print("bench: needs root (it makes network namespaces)", file=sys.stderr)
         return 1

@@ -41,6 +41,7 @@ CLANG_ASAN = Config("clang-asan", "clang++-14",
                     (*SANITIZED, *CLANG, "-Db_sanitize=address,undefined", "-Db_lundef=false"))
 GCC_RELEASE = Config("gcc-release", "g++", ("--buildtype=release",))
 CLANG_RELEASE = Config("clang-release", "clang++-14", ("--buildtype=release", *CLANG))
+BENCH = Config("bench", "g++", ("--buildtype=release", "-Dbench=true"))
 TSAN = Config("tsan", "g++", (*SANITIZED, "-Db_sanitize=thread"))
 
 

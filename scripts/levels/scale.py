@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs weft-scale for each size of mesh and writes the table of docs/scale.md."""
+import math
 import os
 import subprocess
 
@@ -68,7 +69,8 @@ def row(peers, limit, delta, scenarios):
     way = "differences" if delta else "whole topologies"
     cells = [f"{peers:,}" + (f", limit {limit}" if limit else ""), way]
     cells += [figure(scenarios, s, "seconds") for s in ("cold", "changed", "join", "loss")]
-    cells += [figure(scenarios, s, "bytes_per_s_per_peer", 0) for s in ("quiet", "churn")]
+    cells += [figure(scenarios, s, "bytes_per_s_per_peer", 0)
+              for s in ("quiet", "allocations", "churn")]
     cells.append(figure(scenarios, "cold", "cpu_s_per_peer", 3))
     cells += [rate(scenarios, s) for s in ("quiet", "churn")]
     cells.append(figure(scenarios, "cold", "mb_per_peer"))
@@ -81,22 +83,45 @@ def extrapolated(peers, connections):
     return round(partners * connections * 2 * CONNECTION_BYTES / 30)
 
 
-def table(results):
-    lines = ["| peers | gossip | cold start, s | one connection changed, s | a join, s "
-             "| a third lost, s | quiet, B/s | churn of one a second, B/s | CPU cold, s "
-             "| CPU quiet, ms/s | CPU churn, ms/s | memory, MB |",
-             "|---|---|---|---|---|---|---|---|---|---|---|---|"]
-    lines += [row(*key, scenarios) for key, scenarios in results]
-    lines.append("")
+def power_law(results, name):
+    """What the cold start of whole topologies takes as a function of the peers in a full mesh: the
+    line through the smallest and the largest mesh measured, in logarithms. None: one is missing."""
+    known = [(peers, float(scenarios["cold"][name])) for (peers, limit, delta), scenarios in results
+             if not delta and not limit and "cold" in scenarios]
+    if len(known) < 2 or min(figure for _, figure in known) <= 0:
+        return None
+    (few, low), (many, high) = min(known), max(known)
+    exponent = math.log(high / low) / math.log(many / few)
+    return lambda peers: high * (peers / many) ** exponent
+
+
+def beyond(results):
+    """Sentences about whole topologies in meshes that were played with differences only."""
+    seconds, cpu = power_law(results, "seconds"), power_law(results, "cpu_s_per_peer")
+    sentences = []
     for (peers, limit, delta), scenarios in results:
         if not delta or peers <= 100 or "quiet" not in scenarios:
             continue
         whole = extrapolated(peers, int(scenarios["quiet"]["connections"]))
         quiet = float(scenarios["quiet"]["bytes_per_s_per_peer"])
-        lines.append(f"With whole topologies {peers:,} peers"
-                     + (f" (limit {limit})" if limit else "")
-                     + f" would send {whole:,} B/s each when quiet (extrapolated): "
-                       f"{whole / quiet:,.0f} times as much.")
+        text = (f"With whole topologies {peers:,} peers" + (f" (limit {limit})" if limit else "")
+                + f" would send {whole:,} B/s each when quiet (extrapolated): "
+                  f"{whole / quiet:,.0f} times as much.")
+        if seconds and cpu:
+            text += (f" A full mesh of them would converge from a cold start in "
+                     f"{seconds(peers):,.0f} s, for which each would compute {cpu(peers):,.0f} s.")
+        sentences.append(text)
+    return sentences
+
+
+def table(results):
+    lines = ["| peers | gossip | cold start, s | one connection changed, s | a join, s "
+             "| a third lost, s | quiet, B/s | an allocation each second, B/s "
+             "| churn of one a second, B/s | CPU cold, s "
+             "| CPU quiet, ms/s | CPU churn, ms/s | memory, MB |",
+             "|---|---|---|---|---|---|---|---|---|---|---|---|---|"]
+    lines += [row(*key, scenarios) for key, scenarios in results]
+    lines += ["", *beyond(results)]
     return "\n".join(lines) + "\n"
 
 

@@ -20,7 +20,11 @@ HOSTS_MEDIAN_MIN = 8
 EVENTS_MEDIAN_MIN = 2000
 SHARE_MIN = 0.05
 JUDGED_FROM = 500  # histories: of fewer the shares say little
-MUTANT_SEEDS = "1..60"
+MUTANT_SEEDS = (1, 60)
+LINES_SHOWN = 60  # of a history that ended with an abort; weft-sim shows as many of others
+# The words in which some faults must show, for there is one check each that they are to try.
+SHOWN_AS = {"cancelled_kept": "which is beyond", "unicast_astray": "has another route to"}
+ABORTING = "denial_aborts"
 HISTORY = re.compile(r"history (\d+) hosts=(\d+) events=(\d+) rounds=(\d+) disputed=(\d) "
                      r"mended=(\d+) limit=(\d*) faults=(\S*)")
 
@@ -37,8 +41,9 @@ class Sums:
     failed: list = dataclasses.field(default_factory=list)
     log: list = dataclasses.field(default_factory=list)
 
-    def add(self, output, errors, code):
-        """What one process printed; one that ended half-way failed at the seed it had named."""
+    def add(self, output, errors, code, story=()):
+        """What one process printed; one that ended half-way failed at the seed it had named, and
+        `story` is the end of it."""
         for match in HISTORY.finditer(output):
             _, hosts, events, rounds, disputed, mended, limit, faults = match.groups()
             self.hosts.append(int(hosts))
@@ -50,9 +55,10 @@ class Sums:
             self.faults.update(fault for fault in faults.split(",") if fault)
         failed = re.findall(r"^failed (\d+):", output, re.MULTILINE)
         if code not in (0, 1) or (code == 1 and not failed):
-            seed = (re.findall(r"^seed (\d+)$", errors, re.MULTILINE) or ["?"])[-1]
-            failed.append(seed)
-            self.log.append(f"failed {seed}: ended with code {code}\n{errors[-2000:]}")
+            seed = last_seed(errors)
+            failed.append(str(seed or "?"))
+            self.log.append(f"failed {seed or '?'}: ended with code {code}\n{errors[-2000:]}")
+            self.log += [f"  | {line}" for line in story]
         if failed:
             self.log += [line for line in output.splitlines() if line[:8] != "history "]
             self.failed += failed
@@ -101,17 +107,42 @@ def regression_seeds():
         return [int(line.split()[0]) for line in file if line.strip() and line[0] != "#"]
 
 
-def play(program, first, last, sums):
+def last_seed(errors):
+    """The seed that a process named last, or None."""
+    seeds = re.findall(r"^seed (\d+)$", errors, re.MULTILINE)
+    return int(seeds[-1]) if seeds else None
+
+
+def play(program, first, last, sums, env=None):
     """Plays the seeds first to last, as many processes at once as there are cores."""
     chunks = [(at, min(at + CHUNK - 1, last)) for at in range(first, last + 1, CHUNK)]
 
     def one(chunk):
-        return subprocess.run([program, f"{chunk[0]}..{chunk[1]}"], capture_output=True, text=True,
-                              errors="replace")
+        return _play_all(program, *chunk, env)
 
     with concurrent.futures.ThreadPoolExecutor(int(builds.JOBS)) as pool:
-        for done in pool.map(one, chunks):
-            sums.add(done.stdout, done.stderr, done.returncode)
+        for parts in pool.map(one, chunks):
+            for done, story in parts:
+                sums.add(done.stdout, done.stderr, done.returncode, story)
+
+
+def _play_all(program, first, last, env):
+    """A seed at which the process ends is told again, to see how it came to that, and those behind
+    it are played by another process."""
+    parts = []
+    while first <= last:
+        done = _run(program, f"{first}..{last}", env=env)
+        seed = None if done.returncode in (0, 1) else last_seed(done.stderr)
+        if seed is None:
+            return [*parts, (done, ())]
+        story = _run(program, "--replay", str(seed), env=env).stdout.splitlines()[-LINES_SHOWN:]
+        parts.append((done, story))
+        first = seed + 1
+    return parts
+
+
+def _run(*argv, env):
+    return subprocess.run(argv, capture_output=True, text=True, errors="replace", env=env)
 
 
 def run(tally, first, last):
@@ -138,25 +169,59 @@ def mutants():
 
 
 def run_mutants(tally):
-    """Every fault that is put in must be found, within a few histories."""
+    """Every fault that is put in must be found, within a few histories in which nothing is found
+    without it."""
     program, = build("weft-sim-mutants")
+    _run_control(tally, program)
+    _run_aborting(tally, program)
     for name in mutants():
         start = time.monotonic()
         found = _find(program, name)
         tally.add(Outcome("sim", CONFIG.name, name, int(bool(found)), int(not found),
                           seconds=time.monotonic() - start, note=found or "not found",
-                          log=f"no history of {MUTANT_SEEDS} fails with the fault {name}; if its "
-                              "function has another signature now, see tests/sim/mutants.cc"))
+                          log=f"no history of {MUTANT_SEEDS} fails with the fault {name}"
+                              f"{' as it must: ' + SHOWN_AS[name] if name in SHOWN_AS else ''}; "
+                              "if its function has another signature now, see "
+                              "tests/sim/mutants.cc"))
+
+
+def _environment(name):
+    """That of a process with a fault; without one if `name` is empty."""
+    env = {key: value for key, value in os.environ.items() if key != "WEFT_MUTANT"}
+    return dict(env, WEFT_MUTANT=name) if name else env
+
+
+def _run_control(tally, program):
+    """The same histories on the same program without a fault: what is found with one is its."""
+    start, sums = time.monotonic(), Sums()
+    play(program, *MUTANT_SEEDS, sums, env=_environment(""))
+    tally.add(Outcome("sim", CONFIG.name, "no_fault", len(sums.events) - len(sums.failed),
+                      len(sums.failed), seconds=time.monotonic() - start, log="\n".join(sums.log)))
+
+
+def _run_aborting(tally, program):
+    """Of a peer that aborts it is told how it came to that, and the other seeds are played."""
+    start, sums = time.monotonic(), Sums()
+    play(program, *MUTANT_SEEDS, sums, env=_environment(ABORTING))
+    first, last = MUTANT_SEEDS
+    told = sum(line.startswith("  | ") for line in sums.log)
+    good = (bool(sums.failed) and "?" not in sums.failed
+            and len(sums.events) + len(sums.failed) == last - first + 1
+            and told == LINES_SHOWN * len(sums.failed))
+    tally.add(Outcome("sim", CONFIG.name, "abort_is_told", int(good), int(not good),
+                      seconds=time.monotonic() - start,
+                      note=f"{len(sums.failed)} aborts, {told} lines", log="\n".join(sums.log)))
 
 
 def _find(program, name):
     """How the fault showed, or nothing."""
-    process = subprocess.Popen([program, MUTANT_SEEDS], stdout=subprocess.PIPE,
+    first, last = MUTANT_SEEDS
+    process = subprocess.Popen([program, f"{first}..{last}"], stdout=subprocess.PIPE,
                                stderr=subprocess.DEVNULL, text=True, errors="replace",
-                               env=dict(os.environ, WEFT_MUTANT=name))
+                               env=_environment(name))
     with process:
         for line in process.stdout:
-            if line.startswith("failed "):
+            if line.startswith("failed ") and SHOWN_AS.get(name, "") in line:
                 process.kill()
                 return line.strip()[:60]
-    return "aborted" if process.returncode < 0 else ""
+    return "aborted" if process.returncode < 0 and name not in SHOWN_AS else ""

@@ -167,8 +167,11 @@ class Lab:
         self._update(lambda state: state["pods"].update({name: record}))
         return record
 
-    def del_pod(self, name):
+    def del_pod(self, name, host_name=None):
+        """Of the host that is given, if one is: nobody is to delete another's by mistake."""
         record = self.pod(name)
+        if host_name is not None and host_name != record["host"]:
+            raise netns.LabError(f"pod {name} is on {record['host']}, not on {host_name}")
         pod.detach(self.host(record["host"]), self.settings.bin, record)
         self._update(lambda state: state["pods"].pop(name, None))
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a whole topology of a full mesh and a whole ring cost to decode and to take in, at three
-// sizes each: the cost per connection and per token must not grow with them.
+// What a whole topology of a full mesh, a difference and a whole ring cost to decode and to take
+// in, at three sizes each: the cost per connection and per token must not grow with them.
+#include <algorithm>
+
 #include <benchmark/benchmark.h>
 
 #include "gossip/routes.h"
 #include "gossip/topology.h"
+#include "ipam-crdt/allocator.h"
 #include "ipam-crdt/gossip_state_wire.h"
 #include "ipam-crdt/interval_set.h"
 
@@ -91,6 +94,53 @@ void one_change(benchmark::State& state) {
   }
 }
 
+// A record of one peer, of other connections in every second version.
+PeerRecord long_record(std::uint64_t connections, std::uint64_t version) {
+  PeerRecord record{.name = name(2), .uid = {2}, .version = version, .short_id = {}};
+  for (std::uint64_t i = 0; i < connections; ++i) {
+    record.connections.push_back(
+        {.peer = name(10 + 2 * i + version % 2),
+         .remote_address =
+             Endpoint{.ip = {0x0a630000U + static_cast<std::uint32_t>(i)}, .port = 6783},
+         .outbound = true,
+         .established = true});
+  }
+  return record;
+}
+
+RecordDelta difference(const PeerRecord& from, const PeerRecord& to) {
+  RecordDelta delta{.name = to.name, .uid = to.uid, .version = to.version, .since = from.version};
+  for (const auto& gone : from.connections)
+    delta.changes.push_back({.connection = {.peer = gone.peer}, .gone = true});
+  for (const auto& connection : to.connections) {
+    delta.check += fingerprint(connection);
+    delta.changes.push_back({.connection = connection});
+  }
+  std::sort(delta.changes.begin(), delta.changes.end(),
+            [](const auto& a, const auto& b) { return a.connection.peer < b.connection.peer; });
+  return delta;
+}
+
+// The worst that a difference can be: all connections of a long record go, and as many come, each
+// in between two that were there.
+void adversarial_delta(benchmark::State& state) {
+  auto before = long_record(static_cast<std::uint64_t>(state.range(0)), 2);
+  auto after = long_record(static_cast<std::uint64_t>(state.range(0)), 3);
+  auto delta = difference(before, after);
+  Topology topology({.name = name(1), .uid = {1}});
+  topology.add_connection({.peer = name(2), .remote_address = Endpoint{}, .outbound = true});
+  topology.apply({before});
+  for (auto _ : state)
+    benchmark::DoNotOptimize(topology.rebuild(delta));
+  auto rebuilt = topology.rebuild(delta);
+  if (!rebuilt || rebuilt->connections != after.connections) {
+    state.SkipWithError("the difference does not apply");
+  }
+  state.counters["change"] = benchmark::Counter(
+      static_cast<double>(delta.changes.size()),
+      benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+}
+
 // The broadcast trees of all origins, as somebody has come or gone.
 void all_trees(benchmark::State& state) {
   Topology topology({.name = name(1), .uid = {1}});
@@ -130,6 +180,7 @@ void decode_ring(benchmark::State& state) {
   auto bytes = ipam::write_state({.nicknames = {}, .ring = &ring});
   for (auto _ : state)
     benchmark::DoNotOptimize(ipam::parse_state(bytes));
+  state.counters["bytes"] = static_cast<double>(bytes.size());
   count_tokens(state);
 }
 
@@ -144,12 +195,76 @@ void merge_ring(benchmark::State& state) {
   count_tokens(state);
 }
 
+// A newer version of every token but ours, as after a long absence.
+void make_news(ipam::RingData& ring) {
+  for (auto& entry : ring.entries) {
+    ++entry.version;
+    entry.free ^= 1;
+  }
+}
+
+void merge_news(benchmark::State& state) {
+  auto theirs = ring_of(static_cast<std::uint32_t>(state.range(0)));
+  ipam::Ring ring(theirs.universe, name(301));  // who owns nothing of it
+  ipam::IntervalSet used;
+  if (ring.merge(theirs, used).error) state.SkipWithError("the ring was refused");
+  for (auto _ : state) {
+    state.PauseTiming();
+    make_news(theirs);
+    state.ResumeTiming();
+    benchmark::DoNotOptimize(ring.merge(theirs, used));
+  }
+  count_tokens(state);
+}
+
+class Everybody final : public ipam::MeshView {
+ public:
+  bool known(PeerName) const override { return true; }
+  bool reachable(PeerName) const override { return true; }
+  std::size_t active_target_count() const override { return 1; }
+};
+
+// All that follows from a message with such a ring, up to what is to be stored.
+void take_in_ring(benchmark::State& state) {
+  auto theirs = ring_of(static_cast<std::uint32_t>(state.range(0)));
+  auto range = *Cidr::parse("10.32.0.0/12");
+  SeededRng rng(1);
+  Everybody mesh;
+  ipam::Allocator allocator({.name = name(301),
+                             .uid = {301},
+                             .nickname = "host",
+                             .universe = range,
+                             .default_subnet = range,
+                             .init = ipam::InitObserver{},
+                             .wall = {}},
+                            rng, mesh);
+  TimePoint now{std::chrono::hours(1)};
+  ipam::Effects effects;
+  allocator.start(now, {}, effects);
+  for (auto _ : state) {
+    state.PauseTiming();
+    make_news(theirs);
+    auto bytes = ipam::write_state({.nicknames = {}, .ring = &theirs});
+    effects.clear();
+    now += std::chrono::seconds(1);
+    state.ResumeTiming();
+    if (!allocator.on_gossip(now, bytes, effects)) {
+      return state.SkipWithError("the ring was refused");
+    }
+    benchmark::DoNotOptimize(effects);
+  }
+  count_tokens(state);
+}
+
 BENCHMARK(decode_topology)->Arg(75)->Arg(150)->Arg(300)->Unit(benchmark::kMicrosecond);
 BENCHMARK(apply_topology)->Arg(75)->Arg(150)->Arg(300)->Unit(benchmark::kMicrosecond);
 BENCHMARK(one_change)->Arg(75)->Arg(150)->Arg(300)->Unit(benchmark::kMicrosecond);
+BENCHMARK(adversarial_delta)->Arg(2500)->Arg(5000)->Arg(10000)->Unit(benchmark::kMicrosecond);
 BENCHMARK(all_trees)->Arg(75)->Arg(150)->Arg(300)->Unit(benchmark::kMicrosecond);
 BENCHMARK(decode_ring)->Arg(2500)->Arg(5000)->Arg(10000)->Unit(benchmark::kMicrosecond);
 BENCHMARK(merge_ring)->Arg(2500)->Arg(5000)->Arg(10000)->Unit(benchmark::kMicrosecond);
+BENCHMARK(merge_news)->Arg(2500)->Arg(5000)->Arg(10000)->Unit(benchmark::kMicrosecond);
+BENCHMARK(take_in_ring)->Arg(2500)->Arg(5000)->Arg(10000)->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 

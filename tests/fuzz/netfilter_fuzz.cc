@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Other owners' rules, as their programs print them: nothing that is printed makes us plan rules
-// for chains that are not ours to touch, and what was planned once needs no second time.
+// for chains that are not ours to touch, and what was planned once needs no second time. And what
+// the kernel lists of our own table against spoofing: whatever it is, guards are read in order.
+#include <algorithm>
 #include <string>
 
 #include "base/ensure.h"
 #include "base/text.h"
+#include "router/linux/pod_guard.h"
 #include "router/netfilter/core/forward_gate.h"
 #include "router/netfilter/core/weave_leftovers.h"
 #include "tests/fuzz/input.h"
@@ -32,6 +35,14 @@ void check_gate(const Gate& gate) {
   ensure(!verdict.accepted || verdict.need == GateNeed::nothing, "accepted, and yet not right");
 }
 
+void check_guards(const linux_net::GuardTable& table) {
+  for (const linux_net::PodGuard& guard : table.guards) {
+    ensure(table.find(guard.host_name) == &guard, "a name has two guards");
+    ensure(std::is_sorted(guard.addresses.begin(), guard.addresses.end()), "addresses: no order");
+    ensure(linux_net::render_guard_change(&guard, &guard).empty(), "the same is a change");
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -48,5 +59,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_gate(gate->gate);
     static_cast<void>(render_nft(*gate, judge(gate->gate, "weave"), "weave"));
   }
+  check_guards(linux_net::parse_guard_table(text));
   return 0;
 }

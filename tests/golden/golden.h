@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Test vectors made by the real Weave, read at run time from the folder that WEFT_GOLDEN names
-// (default: tests/golden), so that other cases can be fed in without a change. A missing file is a
-// skip that says so; a field that no test knows is an error, lest a vector be ignored.
+// (default: tests/golden), so that other cases can be fed in without a change. The folder must be
+// there. A missing file is a skip that says so, and scripts/test counts it as one; a field that no
+// test knows is an error, lest a vector be ignored.
 #pragma once
 
 #include <cstdlib>
@@ -21,7 +22,10 @@ namespace weft::golden {
 
 inline std::filesystem::path folder() {
   const char* named = std::getenv("WEFT_GOLDEN");
-  return named != nullptr ? named : default_folder();
+  std::filesystem::path path = named != nullptr ? named : default_folder();
+  REQUIRE_MESSAGE(std::filesystem::is_directory(path),
+                  "WEFT_GOLDEN is no folder: " << path.string());
+  return path;
 }
 
 // The vectors of one file, or nothing (with a message) if there is no such file.

@@ -13,15 +13,19 @@ NAMES = ("h1", "h2", "h3")
 
 
 class Watch:
-    """Asks every host for `status ipam` all the time and keeps what did not add up."""
+    """Asks every host for `status ipam` all the time, until the end of the block, and keeps what
+    did not add up."""
 
     def __init__(self):
         self.wrong, self.looks = [], 0
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
+        self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def stop(self):
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
         self._over.set()
         self._thread.join()
 
@@ -55,17 +59,16 @@ def parallel():
         containers = [(pod.container_id(f"c{n}"), f"{PREFIX}p{1000 + n}") for n in range(COUNT)]
         for _, ns in containers:
             netns.add(ns)
-        watch = Watch()
-        start = time.monotonic()
-        results = everywhere("ADD", containers)
-        took = time.monotonic() - start
-        given = {result["ips"][0]["address"] for result in results}
-        check(f"add: {COUNT} at once succeed", len(results) == COUNT, f"{took:.1f} s")
-        check(f"add: {COUNT} distinct addresses", len(given) == COUNT, f"{len(given)}")
-        during = [active(status(host, "ipam")) for host in NAMES]
-        check("add: status ipam counts them", sum(during) == sum(before) + COUNT, str(during))
-        everywhere("DEL", containers)
-        watch.stop()
+        with Watch() as watch:
+            start = time.monotonic()
+            results = everywhere("ADD", containers)
+            took = time.monotonic() - start
+            given = {result["ips"][0]["address"] for result in results}
+            check(f"add: {COUNT} at once succeed", len(results) == COUNT, f"{took:.1f} s")
+            check(f"add: {COUNT} distinct addresses", len(given) == COUNT, f"{len(given)}")
+            during = [active(status(host, "ipam")) for host in NAMES]
+            check("add: status ipam counts them", sum(during) == sum(before) + COUNT, str(during))
+            everywhere("DEL", containers)
         after = [active(status(host, "ipam")) for host in NAMES]
         check("del: all space is free again", after == before, f"{before} then {after}")
         check("status ipam adds up to the range at every moment", not watch.wrong and watch.looks,

@@ -13,6 +13,17 @@ def refuses(statement, *arguments):
     check(f"lab: {statement}", done.returncode != 0 and "Traceback" not in done.stderr, said)
 
 
+def targets_outlive_restarts():
+    """What connect and forget changed holds, though weaver is started with peers as before."""
+    for command, target, there in (("connect", "10.99.0.77", True), ("forget", "10.99.0.2", False)):
+        lab("weave", "h1", command, target)
+        lab("stop", "h1")
+        lab("start", "h1")
+        targets = lab("weave", "h1", "status", "targets").split()
+        check(f"lab: what weave {command} changed outlives a restart",
+              (target in targets) == there, " ".join(targets))
+
+
 def commands():
     with running("--hosts", "2", "--topology", "star", "--password", "a b'c"):
         check("lab: exec runs on the host", lab("exec", "h2", "hostname").strip() == "h2")
@@ -32,7 +43,9 @@ def commands():
         check("lab: the password file is for root alone", mode == 0o600, oct(mode))
         address = lab("pod", "add", "web", "h2").split("/")[0].strip()
         check("lab: an added pod is reached", ping("p1", address) > 0, address)
-        lab("pod", "del", "web")
+        refuses("a pod of another host is not deleted", "pod", "del", "web", "h1")
+        check("lab: it is still reached", ping("p1", address) > 0, address)
+        lab("pod", "del", "web", "h2")
         check("lab: a removed pod's namespace is gone", not netns.exists(PREFIX + "web"))
         lab("loss", "100")
         check("lab: loss 100 stops everything", ping("p1", pod_address("p2"), 2) == 0)
@@ -42,6 +55,7 @@ def commands():
         refuses("an unknown host is refused", "exec", "h9", "true")
         refuses("an unknown pod is refused", "pod", "del", "nobody")
         refuses("a pod of a host's name is refused", "pod", "add", "h3", "h1")
+        targets_outlive_restarts()
     refuses("weave without a lab is refused", "weave", "h1", "status")
 
 

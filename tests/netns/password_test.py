@@ -1,12 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Hosts whose passwords differ do not connect, and both say why."""
-import re
-
 from harness import check, lab, main, ping, pod_address, running, status, wait_for
-
-SAYS_PASSWORD = re.compile(r"password", re.IGNORECASE)
-
 
 def differ():
     with running("--hosts", "2", "--password", "right"):
@@ -15,7 +10,7 @@ def differ():
         lab("start", "h2", "--password", "wrong")
         for host in ("h1", "h2"):
             wait_for(f"other password: {host} says that the password differs", 30,
-                     lambda h=host: SAYS_PASSWORD.search(status(h, "connections")))
+                     lambda h=host: "password differs" in status(h, "connections"))
             established = "established" in status(host, "connections")
             check(f"other password: {host} has no connection", not established,
                   status(host, "connections").strip().replace("\n", "; "))

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A host is left by `weave reset` as it was before `weave launch`: interfaces, addresses, routes,
-rules of all kinds, kernel settings and files, though other owners' filters had rules of ours, and
-though Weave had served the host before."""
+rules of all kinds, kernel settings and files, though other owners' filters had rules of ours, which
+outlive that those are loaded anew, and though Weave had served the host before."""
 import contextlib
 import json
 import os
@@ -10,7 +10,7 @@ import re
 import subprocess
 import tempfile
 
-from harness import PREFIX, ROOT, check, main
+from harness import PREFIX, ROOT, check, main, wait_for
 
 BIN = os.environ.get("WEFT_BIN", f"{ROOT}/build/bin")
 HOST, POD = f"{PREFIX}rh", f"{PREFIX}rp"
@@ -135,6 +135,22 @@ def compare(before, after):
         check(f"reset: {what} are as they were", now == then, "" if now == then else detail)
 
 
+def table(family, name):
+    return on_host("sh", "-c", f"nft -a list table {family} {name} 2>&1 || true")
+
+
+def loaded_anew():
+    """Others load their filters again, as `firewall-cmd --reload` does, and take ours along."""
+    on_host("nft", "-f", "-", input=f"delete table inet other\n{FIREWALL}")
+    in_place = re.compile(r"weft: pods.*weft: pods.*reject", re.DOTALL)
+    wait_for("reload: accepts of ours are in a filter that was loaded anew", 1,
+             lambda: in_place.search(table("inet", "other")))
+    before = table("ip", "weft").splitlines()[0]  # with the table's number
+    on_host("nft", "delete", "table", "ip", "weft")
+    wait_for("reload: our own table is back when somebody deleted it", 1,
+             lambda: "masquerade" in table("ip", "weft") and before not in table("ip", "weft"))
+
+
 def reset():
     with host() as folder:
         before = picture()
@@ -149,6 +165,7 @@ def reset():
             check("reset: what Weave left went at the start",
                   "WEAVE" not in on_host("iptables-legacy-save") + on_host("iptables-nft-save"))
             check("reset: there is something to reset", picture() != before)
+            loaded_anew()
         finally:
             weave(folder, "reset", "--force")
         compare(before, picture())

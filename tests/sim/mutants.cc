@@ -2,9 +2,11 @@
 // Faults put into the product for the simulator to find. The linker hands calls of some functions
 // to those here (--wrap, see meson.build), which do wrong what WEFT_MUTANT names; the product's
 // sources know nothing of it. A name is the function's, as the compiler mangles it.
+#include <algorithm>
 #include <cstdlib>
 #include <string_view>
 
+#include "gossip/routes.h"
 #include "gossip/topology.h"
 #include "ipam-crdt/allocator.h"
 #include "ipam-crdt/internal/owned_table.h"
@@ -89,6 +91,7 @@ ipam::PeerList wrap_consensus(const ipam::Paxos* self) {
 void real_on_denied(void* core, PeerName source, IpRange range) asm("__real_" WEFT_ON_DENIED);
 void wrap_on_denied(void* core, PeerName source, IpRange range) asm("__wrap_" WEFT_ON_DENIED);
 void wrap_on_denied(void* core, PeerName source, IpRange range) {
+  if (mutant("denial_aborts")) std::abort();
   if (!mutant("denial_ignored")) real_on_denied(core, source, range);
 }
 
@@ -97,6 +100,13 @@ void real_retry_pending(void* core) asm("__real_" WEFT_RETRY);
 void wrap_retry_pending(void* core) asm("__wrap_" WEFT_RETRY);
 void wrap_retry_pending(void* core) {
   if (!mutant("pending_forgotten")) real_retry_pending(core);
+}
+
+#define WEFT_CANCEL "_ZN4weft4ipam9Allocator4Core6cancelENS0_9RequestIdE"
+void real_cancel(void* core, ipam::RequestId id) asm("__real_" WEFT_CANCEL);
+void wrap_cancel(void* core, ipam::RequestId id) asm("__wrap_" WEFT_CANCEL);
+void wrap_cancel(void* core, ipam::RequestId id) {
+  if (!mutant("cancelled_kept")) real_cancel(core, id);
 }
 
 #define WEFT_ENTRY "_ZNK4weft4ipam10OwnedTable5entryESt17basic_string_viewIcSt11char_traitsIcEE"
@@ -142,6 +152,26 @@ void real_update_floods(void* routes, const void* changes) asm("__real_" WEFT_UP
 void wrap_update_floods(void* routes, const void* changes) asm("__wrap_" WEFT_UPDATE_FLOODS);
 void wrap_update_floods(void* routes, const void* changes) {
   if (!mutant("trees_stale")) real_update_floods(routes, changes);
+}
+
+// The mangled name of recalculate(const std::map<PeerName, PeerRecord>&).
+#define WEFT_RECALCULATE                                                                 \
+  "_ZN4weft6gossip6Routes11recalculateERKSt3mapINS_8PeerNameENS0_10PeerRecordESt4lessIS" \
+  "3_ESaISt4pairIKS3_S4_EEE"
+using Records = std::map<PeerName, gossip::PeerRecord>;
+bool real_recalculate(gossip::Routes* self, const Records& peers) asm("__real_" WEFT_RECALCULATE);
+bool wrap_recalculate(gossip::Routes* self, const Records& peers) asm("__wrap_" WEFT_RECALCULATE);
+bool wrap_recalculate(gossip::Routes* self, const Records& peers) {
+  bool changed = real_recalculate(self, peers);
+  if (!mutant("unicast_astray")) return changed;
+  // All but the neighbours themselves are said to lie behind the first neighbour.
+  auto& table = const_cast<std::map<PeerName, PeerName>&>(self->unicast());
+  auto first = std::find_if(table.begin(), table.end(),
+                            [](const auto& route) { return route.first == route.second; });
+  for (auto& [destination, hop] : table) {
+    if (hop.known() && destination != hop) hop = first->first;
+  }
+  return changed;
 }
 
 #define WEFT_START "_ZN4weft4ipam9Allocator4Core5startERKNS0_15StoredAllocatorE"

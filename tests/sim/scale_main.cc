@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One row of the scale table: plays cold start, quiet, one changed connection, a join, churn and
-// the loss of a third, and prints what each took. scripts/sim --table runs it for every size.
+// One row of the scale table: plays cold start, quiet, allocations, one changed connection, a join,
+// churn and the loss of a third, and prints what each took. scripts/sim --table runs it for every
+// size.
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
@@ -68,6 +69,18 @@ std::size_t random_live(ScaleWorld& world, std::size_t from) {
   }
 }
 
+// One container somewhere gets an address each second. That changes how much of its host's range is
+// free, and with it the ring that all tell one another.
+void allocations(ScaleWorld& world, std::size_t seconds) {
+  for (std::size_t at = 0; at < seconds; ++at) {
+    world.call(random_live(world, 0), [&](peer::Peer& peer, auto& out) {
+      peer.allocate(world.now(), {at + 1}, "container" + std::to_string(at),
+                    peer.allocator()->config().universe, false, out);
+    });
+    world.run_for(1s);
+  }
+}
+
 // One host leaves or joins each second.
 void churn(ScaleWorld& world, std::size_t seconds, std::size_t seeds) {
   for (std::size_t at = 0; at < seconds; ++at) {
@@ -127,6 +140,8 @@ int main(int argc, char** argv) {
   meter.begin();
   world.run_for(120s);
   meter.report("quiet", Duration(120s));
+  allocations(world, 120);
+  meter.report("allocations", Duration(120s));
   world.break_connection(random_live(world, options.seeds));
   meter.report("changed", world.run_until_converged(120s));
   world.start(world.size());

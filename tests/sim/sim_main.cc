@@ -44,6 +44,8 @@ void show_end(std::uint64_t seed) {
 }
 
 int replay(std::uint64_t seed) {
+  // A peer may abort: what happened until then must be out by that time.
+  std::cout << std::unitbuf;
   Report report = play(seed, &std::cout);
   print(report);
   return report.failure.empty() ? 0 : 1;

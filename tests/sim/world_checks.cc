@@ -76,6 +76,10 @@ void World::check_bounds(HostId id) {
       {"failed inbound links", mesh.failed_inbound, kFailedInboundMax},
       {"pending news", mesh.pending_news, 3 * names + 3},
       {"unsent bytes", mesh.unsent_bytes, kUnsentMax},
+      {"peers to tell of", mesh.relays, names},
+      {"peers our update is about", mesh.own_news, names},
+      {"remembered neighbours", mesh.remembered, names + hosts_.size()},
+      {"digests of strangers' gossip", mesh.digests, 0},  // every host owns the one channel in use
       {"primes", ipam.primes, hosts_[id].requests.size()},
       {"claims", ipam.claims, clients},
       {"allocations", ipam.allocates, hosts_[id].requests.size()},
@@ -83,6 +87,7 @@ void World::check_bounds(HostId id) {
       {"nicknames", ipam.nicknames, names},
       {"ring entries", ipam.entries, kEntriesMax},
       {"voters", ipam.voters, names + runs()},
+      {"conflicts of seeds", ipam.seed_conflicts, names},
   };
   for (const auto& load : loads) {
     if (load.size <= load.limit) continue;

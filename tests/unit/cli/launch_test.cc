@@ -67,9 +67,31 @@ TEST_CASE("cli addresses: words are told from names") {
 
 TEST_CASE("cli stop: without a daemon there is nothing to do") {
   FakeApi api;
-  const Ran ran = api.run({"stop"});
+  const Ran ran = api.run({"stop"}, {{"WEAVE_HTTP_ADDR", api.folder() + "/none.sock"}});
   CHECK(ran.code == 0);
   CHECK(has(ran.err, "does not run"));
+}
+
+TEST_CASE("cli stop: reset: a daemon that is not on this host is left alone, and so is its state") {
+  FakeApi api;
+  api.on("GET /readyz", 200, "ready\n");
+  api.on("DELETE /peer", 204);
+  Ran ran = api.run({"stop"});
+  CHECK(ran.code == 1);
+  CHECK(has(ran.err, "no weaver is seen on this host"));
+  ran = api.run({"reset", "--force", "--db-prefix", api.folder() + "/w"});
+  CHECK(ran.code == 1);
+  for (const std::string& request : api.requests())
+    CHECK_FALSE(has(request, "DELETE"));
+}
+
+TEST_CASE("cli launch: a second daemon at the same address is refused before it is started") {
+  FakeApi api;
+  api.on("GET /readyz", 200, "ready\n");
+  const Ran ran = api.run({"launch", "--db-prefix", api.folder() + "/w"});
+  CHECK(ran.code == 1);
+  CHECK(has(ran.err, "answers at"));
+  CHECK_FALSE(std::filesystem::exists(api.folder() + "/run/weaver.pid"));
 }
 
 TEST_CASE("process: a child gets its input and is heard to the end") {

@@ -261,8 +261,27 @@ TEST_CASE("cli ps: an allocation without interface has a dash") {
   CHECK(json[0]["MAC"].is_null());
   api.on("GET /ip", 200, "rubbish");
   CHECK(api.run({"ps"}).code == 1);
-  api.on("GET /ip", 404, "404 page not found");
-  CHECK(has(api.run({"ps"}).err, "--ipalloc-range"));
+}
+
+TEST_CASE("cli: a daemon without address allocation is asked for none, and fixed ones go") {
+  FakeApi api;  // all that has to do with addresses is 404
+  api.on("POST /expose/10.2.1.1/24", 204);
+  api.on("DELETE /expose/10.2.1.1/24", 204);
+  CHECK(api.run({"ps", "--bridge", "wf-c-none"}).code == 0);
+  CHECK(api.run({"expose", "10.2.1.1/24"}).out == "10.2.1.1\n");
+  CHECK(api.run({"hide", "10.2.1.1/24"}).out == "10.2.1.1\n");
+  const Ran any = api.run({"expose"});
+  CHECK(any.code == 1);
+  CHECK(has(any.err, "--ipalloc-range"));
+}
+
+TEST_CASE("cli expose: Weave's -h is a name, which is not registered") {
+  FakeApi api;
+  api.on("POST /expose/10.2.1.1/24", 204);
+  const Ran ran = api.run({"expose", "10.2.1.1/24", "-h", "web.weave.local"});
+  CHECK(ran.code == 0);
+  CHECK(ran.out == "10.2.1.1\n");
+  CHECK(has(ran.err, "web.weave.local is not registered"));
 }
 
 TEST_CASE("cli version: Weave's two lines, the second from the daemon") {

@@ -65,7 +65,7 @@ TEST_CASE("degraded: a host whose bridge is exposed and that does not forward is
 TEST_CASE("degraded: every kind of fault has its sentence") {
   fake::FakeControl control;
   Snapshot& s = control.seen;
-  s.mesh.name_collision = "10.0.0.9:6783";
+  s.mesh.name_collision = "peer names collision: two hosts";
   s.mesh.links = {{.link = gossip::LinkId{1},
                    .address = *Endpoint::parse("10.0.0.2:6783"),
                    .state = gossip::LinkState::pending,
@@ -82,20 +82,20 @@ TEST_CASE("degraded: every kind of fault has its sentence") {
                              .theirs = {PeerName::from_u48(2), PeerName::from_u48(3)},
                              .ours = {PeerName::from_u48(4)},
                              .heard = s.now}};
-  s.store_errors = 3;
+  s.capture.lost = "vethwe-tap: Bad file descriptor";
   const auto sentences = degraded(s);
   CHECK(sentences.size() == 8);
   CHECK(any_has(sentences,
                 "that of 00:00:00:00:00:02(host2) was seeded by "
                 "00:00:00:00:00:02,00:00:00:00:00:03, ours by 00:00:00:00:00:04; "));
   CHECK(any_has(sentences, "on every host of one side run: weave reset"));
-  CHECK(any_has(sentences, "uses our peer name 7a:00:00:00:00:01(host1): 10.0.0.9:6783"));
+  CHECK(any_has(sentences, "peer names collision: "));
   CHECK(any_has(sentences, "carries no data yet: no answer on UDP 6783"));
   CHECK(any_has(sentences, "weave reset"));
   CHECK(any_has(sentences, "awaiting consensus (quorum: 2, known: 1)"));
   CHECK(any_has(sentences, "c1 waits for an address in 10.32.0.0/12: all taken"));
   CHECK(any_has(sentences, "c2 waits to claim 10.32.0.9/12"));
-  CHECK(any_has(sentences, "could not be written to disk 3 times"));
+  CHECK(any_has(sentences, "can no longer be read from vethwe-tap: Bad file descriptor; restart"));
 }
 
 TEST_CASE("degraded: two rings: told while they are heard of, and not long after") {
@@ -121,6 +121,28 @@ TEST_CASE("degraded: a host that was refused is named with the reason, but not o
   CHECK(degraded(control.seen) ==
         std::vector<std::string>{
             "a connection from 10.0.0.2 was refused: the password differs from ours"});
+}
+
+TEST_CASE("degraded: a name collision is told in its own words, of whichever hosts it is") {
+  fake::FakeControl control;
+  gossip::MeshStatus& mesh = control.seen.mesh;
+  gossip::LinkStatus ourselves{.address = *Endpoint::parse("10.0.0.1:40000"),
+                               .state = gossip::LinkState::failed,
+                               .peer = mesh.name,
+                               .error = "cannot connect to ourself"};
+  mesh.links = {ourselves};
+  mesh.name_collision =
+      "peer names collision: 00:00:00:00:00:02 is used by both 'host2' at 10.0.0.2:6783 and "
+      "'host3' at 10.0.0.3:6783; give one of them another --name (or wait, if the host has moved)";
+  mesh.colliding_name = PeerName::from_u48(2);
+  // Two others share a name: ours is not theirs, and our own dial is no fault.
+  CHECK(degraded(control.seen) == std::vector<std::string>{*mesh.name_collision});
+  // Who has our own name is told of when it is refused.
+  mesh.colliding_name = mesh.name;
+  mesh.links[0].error = *mesh.name_collision;
+  const auto sentences = degraded(control.seen);
+  REQUIRE(sentences.size() == 2);
+  CHECK(sentences[1].starts_with("a connection from 10.0.0.1 was refused: peer names collision"));
 }
 
 TEST_CASE("degraded: a target whose name does not resolve is named as given") {

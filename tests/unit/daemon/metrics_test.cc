@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "router/daemon/metrics.h"
 
+#include <algorithm>
 #include <set>
 #include <sstream>
 
@@ -55,6 +56,26 @@ TEST_CASE("metrics: ipam off: there are no weave_ip samples, and everything else
   CHECK(all.at("weft_build_info{version=\"0.1.0\"}") == 1);
 }
 
+TEST_CASE("metrics: two seeds: holder and both seeds are labels, of sixteen peers at most") {
+  fake::FakeControl control;
+  ipam::AllocatorStatus& ipam = control.seen.ipam.emplace();
+  CHECK(metrics_text(control.seen, {}).find("weft_ipam_seed_conflict{") == std::string::npos);
+  for (std::uint64_t i = 2; i < 102; ++i) {
+    ipam.seed_conflicts.push_back({.holder = PeerName::from_u48(i),
+                                   .nickname = "host",
+                                   .theirs = {PeerName::from_u48(2), PeerName::from_u48(3)},
+                                   .ours = {PeerName::from_u48(1)},
+                                   .heard = control.seen.now});
+  }
+  const auto all = samples(metrics_text(control.seen, {}));
+  CHECK(all.at("weft_ipam_seed_conflicts") == 100);
+  CHECK(all.at("weft_ipam_seed_conflict{holder=\"00:00:00:00:00:02\","
+               "theirs=\"00:00:00:00:00:02,00:00:00:00:00:03\",ours=\"00:00:00:00:00:01\"}") == 1);
+  CHECK(std::count_if(all.begin(), all.end(), [](const auto& sample) {
+          return sample.first.starts_with("weft_ipam_seed_conflict{");
+        }) == 16);
+}
+
 TEST_CASE("metrics: data plane: counters come out under their names and reasons") {
   fake::FakeControl control;
   control.seen.counters.captured_frames = 1;
@@ -63,7 +84,6 @@ TEST_CASE("metrics: data plane: counters come out under their names and reasons"
   control.seen.counters.dropped_replayed = 4;
   control.seen.capture.packets_dropped = 5;
   control.seen.degraded = {"a", "b"};
-  control.seen.store_errors = 6;
   const auto all = samples(metrics_text(control.seen, {.resident_bytes = 7, .open_fds = 8}));
   CHECK(all.at("weft_frames_total{action=\"captured\"}") == 1);
   CHECK(all.at("weft_frame_bytes_total{action=\"injected\"}") == 2);
@@ -71,7 +91,6 @@ TEST_CASE("metrics: data plane: counters come out under their names and reasons"
   CHECK(all.at("weft_dropped_total{reason=\"replayed\"}") == 4);
   CHECK(all.at("weft_dropped_total{reason=\"capture_buffer\"}") == 5);
   CHECK(all.at("weft_degraded") == 2);
-  CHECK(all.at("weft_store_errors_total") == 6);
   CHECK(all.at("process_resident_memory_bytes") == 7);
   CHECK(all.at("process_open_fds") == 8);
 }

@@ -57,6 +57,23 @@ TEST_CASE("options: forms: a value may follow its flag or an equals sign, peers 
 TEST_CASE("options: mistakes: an unknown flag is refused with what was meant") {
   CHECK(contains(refused({"--ipaloc-range=10.32.0.0/12"}), "did you mean --ipalloc-range?"));
   CHECK(contains(refused({"--zzzzzzzzzzzz"}), "unknown flag --zzzzzzzzzzzz"));
+  for (const char* far : {"-x", "--nonick", "--foo"}) {
+    CAPTURE(far);
+    CHECK_FALSE(contains(refused({far}), "did you mean"));
+  }
+}
+
+TEST_CASE("options: repetition: of a flag given twice the last counts") {
+  CHECK(accepted({"--port=1000", "--port", "1001"}).port == 1001);
+  const Options o = accepted({"--nickname=a", "--nickname=b", "host2", "host3:7000"});
+  CHECK(o.nickname == "b");
+  CHECK(contains(o.summary, "nickname=b "));
+  CHECK(o.peers == std::vector<std::string>{"host2", "host3:7000"});
+}
+
+TEST_CASE("options: peers: one that cannot be an address is refused by name") {
+  CHECK(contains(refused({"10.0.0.1:99999"}), "peer '10.0.0.1:99999'"));
+  CHECK(contains(refused({"host2", "fe80::1"}), "peer 'fe80::1'"));
 }
 
 TEST_CASE("options: mistakes: senseless values are refused and say why") {

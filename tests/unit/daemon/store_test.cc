@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include <doctest/doctest.h>
+#include <sqlite3.h>
 #include <unistd.h>
 
 #include "router/daemon/identity.h"
@@ -60,6 +61,30 @@ TEST_CASE("store: restart: what was committed is there again") {
   CHECK(state.allocator.owned.at("c1").is_container);
   CHECK(state.targets == std::vector<std::string>{"10.0.0.1", "h:6783"});
   CHECK(state.exposed == std::vector<Exposed>{{*Cidr::parse("10.32.0.9/12"), true}});
+}
+
+TEST_CASE("store: given peers: are remembered, and were none before the first time") {
+  TempDir dir;
+  std::string path = dir.path + "/weft.db";
+  CHECK_FALSE(opened(path)->load()->given);
+  REQUIRE(opened(path)->set_given("10.0.0.1 h:6783").has_value());
+  CHECK(opened(path)->load()->given == "10.0.0.1 h:6783");
+}
+
+TEST_CASE("store: versions: the file of a newer weaver is left alone") {
+  TempDir dir;
+  std::string path = dir.path + "/weft.db";
+  opened(path)->load().value();
+  sqlite3* db = nullptr;
+  REQUIRE(sqlite3_open(path.c_str(), &db) == SQLITE_OK);
+  REQUIRE(sqlite3_exec(db, "UPDATE meta SET value = x'0000000000000002' WHERE key = 'schema'",
+                       nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(db);
+  auto store = Store::open(path);
+  REQUIRE(std::holds_alternative<Failure>(store));
+  const std::string text = std::get<Failure>(store).text();
+  CHECK(text.find("a newer weaver has written") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(path + ".damaged"));
 }
 
 TEST_CASE("store: lock: a second weaver on the same file is refused and told the pid") {

@@ -90,3 +90,16 @@ TEST_CASE("delta: limits: counts that cannot be, long texts and unknown kinds ar
   many.entries.resize(kPeersMax + 1);
   CHECK_FALSE(parse_delta(write_delta(many)).has_value());
 }
+
+TEST_CASE("delta: order: records and changes come in the order of their names, each once") {
+  auto records = some_records();
+  std::swap(records.records[0], records.records[1]);
+  CHECK_FALSE(parse_delta(write_delta(records)).has_value());
+  records.records[1] = records.records[0];
+  CHECK_FALSE(parse_delta(write_delta(records)).has_value());
+  records = some_records();
+  std::swap(records.records[0].changes[0], records.records[0].changes[1]);
+  CHECK_FALSE(parse_delta(write_delta(records)).has_value());
+  records.records[0].changes[1] = records.records[0].changes[0];
+  CHECK_FALSE(parse_delta(write_delta(records)).has_value());
+}

@@ -110,6 +110,8 @@ class Mesh {
   Duration latency = 1ms;
   std::function<void(ByteView)> on_send{};             // sees what any host sends
   std::map<std::string, std::vector<Ipv4Addr>> names;  // the DNS
+  // Where nobody answers any more. A host has all addresses that end like its own.
+  std::set<Ipv4Addr> dead;
 
   Host& start(unsigned i, HostOptions options = {}, const std::vector<std::string>& targets = {}) {
     hosts_[i] = std::make_unique<Host>(i, options, rng_);
@@ -122,6 +124,16 @@ class Mesh {
     for (auto it = by_end_.lower_bound({i, {}}); it != by_end_.end() && it->first.first == i;) {
       auto [end, wire] = *it++;
       close_end(wire, i, end.second);
+    }
+  }
+  // As when the power goes: nobody is told.
+  void lose_power(unsigned i) {
+    hosts_.erase(i);
+    std::erase_if(by_end_, [&](const auto& entry) { return entry.first.first == i; });
+    for (auto& [id, wire] : wires_) {
+      for (End& end : wire.ends) {
+        if (end.host == i) end.host = 0;
+      }
     }
   }
   void connect(unsigned i, const std::vector<std::string>& targets, bool replace = false) {
@@ -299,7 +311,7 @@ class Mesh {
     auto fail = [&](const char* reason) {
       act(from, [&](Node& node, Effects& out) { node.on_dial_failed(now_, link, reason, out); });
     };
-    if (is_cut(from, j)) return fail("connection timed out");
+    if (is_cut(from, j) || dead.count(to.ip) != 0) return fail("connection timed out");
     if (!up(j) || to.port != 6783) return fail("connection refused");
     auto local = address_of(from, static_cast<std::uint16_t>(32768 + rng_.below(20000)));
     auto id = ++sequence_;

@@ -72,8 +72,11 @@ TEST_CASE("links: name collision: both hosts are named on both sides; a new name
   auto& twin = mesh.start(2, {.name = name_of(1)}, {"10.99.0.1"});
   mesh.run_for(10s);
   for (unsigned i = 1; i <= 2; ++i) {
-    auto collision = mesh.node(i).status(mesh.now()).name_collision;
+    auto status = mesh.node(i).status(mesh.now());
+    auto& collision = status.name_collision;
     REQUIRE(collision.has_value());
+    CHECK(status.colliding_name == name_of(1));
+    CHECK(contains(*collision, "give one of them another --name"));
     CHECK(contains(*collision, "'host1' at 10.99.0.1"));
     CHECK(contains(*collision, "'host2' at 10.99.0.2"));
     CHECK(contains(mesh.error(i, 3 - i), "peer names collision"));
@@ -95,8 +98,11 @@ TEST_CASE("links: name collision: a third host names both, and keeps the one it 
   mesh.run_for(1s);
   mesh.start(3, {.discovery = false, .name = name_of(2)}, {"10.99.0.1"});
   mesh.run_for(30s);
-  auto collision = mesh.node(1).status(mesh.now()).name_collision;
+  auto status = mesh.node(1).status(mesh.now());
+  auto& collision = status.name_collision;
   REQUIRE(collision.has_value());
+  CHECK(status.colliding_name == name_of(2));
+  CHECK(contains(*collision, "give one of them another --name"));
   CHECK(contains(*collision, "'host2' at 10.99.0.2"));
   CHECK(contains(*collision, "'host3' at 10.99.0.3"));
   CHECK(mesh.linked(2, 1));
@@ -119,6 +125,7 @@ TEST_CASE("links: name collision: hosts that never meet are noticed through goss
   auto four = mesh.node(4).status(mesh.now()).name_collision;
   REQUIRE((one.has_value() || four.has_value()));
   CHECK(contains(one.value_or("") + four.value_or(""), "peer names collision"));
+  CHECK(contains(one.value_or("") + four.value_or(""), "give one of them another --name"));
 }
 
 TEST_CASE("links: duplicates: of two that are dialled at once one survives, the same for both") {
@@ -178,6 +185,28 @@ TEST_CASE("links: limit: a newcomer is always let in, and a redundant connection
   }
 }
 
+TEST_CASE(
+    "links: limit: who comes back after a power cut is let in though an old link is not gone") {
+  Mesh mesh;
+  for (unsigned i : {2, 3})
+    mesh.start(i, {.discovery = false});
+  mesh.connect(3, {"10.99.0.2"});
+  mesh.start(1, {.discovery = false, .conn_limit = 2}, {"10.99.0.2", "10.99.0.3"});
+  mesh.start(4, {.discovery = false}, {"10.99.0.2"});
+  REQUIRE(mesh.run_until([&] { return mesh.converged(); }, 10s));
+  REQUIRE(mesh.host(1).ready.size() == 2);
+  mesh.lose_power(4);
+  mesh.start(4, {.discovery = false}, {"10.99.0.1"});
+  mesh.run_for(100ms);
+  // The second has not noticed, and by its word the new one is within reach.
+  REQUIRE(mesh.linked(2, 4));
+  CHECK(mesh.linked(4, 1));
+  // It is no newcomer for long: once its own record is known, others lead to it.
+  mesh.run_for(2min);
+  CHECK(mesh.converged());
+  CHECK(mesh.host(1).ready.size() == 2);
+}
+
 TEST_CASE("links: limit: what has become redundant goes, whoever settles the routes first") {
   Mesh mesh;
   for (unsigned i = 1; i <= 4; ++i)
@@ -204,6 +233,42 @@ TEST_CASE("links: limit: a hub without a redundant connection exceeds its limit 
     mesh.start(i, {.discovery = false}, {"10.99.0.1"});
   mesh.run_for(60s);
   CHECK(mesh.host(1).ready.size() == 6);
+}
+
+TEST_CASE(
+    "links: address: of two that are reported the next is dialled when the better one is dead") {
+  for (bool both_dead : {false, true}) {
+    CAPTURE(both_dead);
+    Mesh mesh;
+    mesh.start(2, {.discovery = false});
+    for (unsigned i : {3, 4, 5})
+      mesh.start(i, {.discovery = false}, {i == 4 ? "10.99.0.2" : "10.98.0.2"});
+    mesh.connect(4, {"10.99.0.3"});
+    REQUIRE(mesh.run_until([&] { return mesh.converged(); }, 10s));
+    const Ipv4Addr better = *Ipv4Addr::parse("10.98.0.2");  // two say so
+    const Ipv4Addr other = *Ipv4Addr::parse("10.99.0.2");
+    mesh.dead = {better};
+    if (both_dead) mesh.dead.insert(other);
+    mesh.start(1, {}, {"10.99.0.3"});
+    auto told = [&](Ipv4Addr at) {
+      for (const auto& link : mesh.node(1).status(mesh.now()).links) {
+        if (link.address.ip == at && link.retry) return link.error;
+      }
+      return std::string();
+    };
+    CHECK(mesh.run_until([&] { return !told(better).empty(); }, 5s));
+    CHECK(told(better) == "dial 10.98.0.2:6783: connection timed out");
+    CHECK(told(other).empty());
+    if (both_dead) {
+      CHECK(mesh.run_until([&] { return !told(other).empty(); }, 10s));
+      CHECK(told(other) == "dial 10.99.0.2:6783: connection timed out");
+      mesh.dead.erase(other);
+    }
+    CHECK(mesh.run_until([&] { return mesh.linked(1, 2); }, 15s));
+    for (const auto& [id, link] : mesh.host(1).ready) {
+      if (link.peer == name_of(2)) CHECK(link.remote.ip == other);
+    }
+  }
 }
 
 TEST_CASE("links: address: a host that moved is found again though nobody knows its new address") {

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an allocator costs: nothing when idle, and bounded memory however much it gives out.
+// What an allocator costs: nothing when idle, and bounded memory however much it gives out or
+// hears.
 #include <malloc.h>
 
+#include "gossip/gob/decode_limits.h"
+#include "ipam-crdt/gossip_state_wire.h"
+#include "ipam-crdt/wire_limits.h"
 #include "tests/unit/ipam/solo.h"
 
 // Of the address sanitizer, if the program is built with it; mallinfo2() knows nothing then.
@@ -22,7 +26,80 @@ std::size_t allocated_bytes() {
   return is_sanitized() ? __sanitizer_get_current_allocated_bytes() : mallinfo2().uordblks;
 }
 
+PeerName stranger(std::uint64_t number) {
+  return PeerName::from_u48(0x020000000000ULL + number);
+}
+
+void hear(Solo& solo, const GossipStateView& state) {
+  Effects effects;
+  static_cast<void>(
+      solo->on_gossip(TimePoint{std::chrono::seconds(100)}, write_state(state), effects));
+}
+
+// What we tell must be what others, and we ourselves after a restart, can read.
+void check_readable(Solo& solo) {
+  const Bytes state = solo->state(TimePoint{std::chrono::seconds(100)});
+  CHECK(state.size() <= gob::Limits{}.message_size_max);
+  CHECK(parse_state(state).has_value());
+  CHECK(parse_state(solo->common_state()).has_value());
+}
+
 }  // namespace
+
+TEST_CASE("allocator: hostile gossip: no nicknames make our state one that cannot be told") {
+  Solo solo({.init = kBoth});
+  solo.allocate("a");
+  for (std::uint64_t round = 0; round < 4; ++round) {
+    Nicknames flood;
+    for (std::uint64_t n = 0; n < 10'000; ++n)
+      flood[stranger(round * 10'000 + n)] = std::string(kNicknameMax, 'n');
+    hear(solo, {.nicknames = flood});
+  }
+  check_readable(solo);
+}
+
+TEST_CASE("allocator: hostile gossip: no paxos claims make our state one that cannot be told") {
+  Solo solo({.init = "consensus=3"});
+  CHECK(solo.allocate("a").empty());
+  const auto names = std::make_shared<const std::vector<PeerName>>(60'000, stranger(1));
+  const ProposalId last{.round = Paxos::kRoundMax, .proposer = {stranger(1), {1}}};
+  for (std::uint64_t round = 0; round < 4; ++round) {
+    PaxosState flood;
+    for (std::uint64_t n = 0; n < 20; ++n) {
+      flood[{stranger(round * 20 + n), {1}}] = {
+          .promise = last, .accepted = last, .accepted_value = {names, last}};
+    }
+    hear(solo, {.nicknames = {}, .paxos = &flood});
+  }
+  PaxosState crowd;
+  for (std::uint64_t n = 0; n < Paxos::kNodesMax; ++n)
+    crowd[{stranger(1'000 + n), {1}}] = {.promise = last};
+  hear(solo, {.nicknames = {}, .paxos = &crowd});
+  solo.pass(std::chrono::minutes(5));  // it proposes rounds of its own
+  check_readable(solo);
+  solo.restart();
+  check_readable(solo);
+}
+
+TEST_CASE("allocator: hostile gossip: rings do not add up to one that cannot be told") {
+  Solo solo({.universe = "10.0.0.0/8", .init = kBoth});
+  solo.allocate("a");
+  for (std::uint32_t part = 0; part < 3; ++part) {
+    RingData ring = solo.ring();
+    const RingEntry theirs = ring.entries.back();
+    REQUIRE(theirs.peer == kOther);
+    ring.holder = kOther;
+    ring.entries.resize(1);
+    for (std::uint32_t n = 0; n < kRingEntriesMax - 2; ++n) {
+      ring.entries.push_back(
+          {.token = theirs.token + (3 * n + part), .peer = kOther, .version = 9, .free = 0});
+    }
+    const std::string why = solo.hear(ring);
+    CHECK(why.find("entries") == (part == 0 ? std::string::npos : why.find("entries")));
+  }
+  CHECK(solo.ring().entries.size() <= kRingEntriesMax);
+  check_readable(solo);
+}
 
 TEST_CASE("allocator: idle: nothing is due, said or stored, whatever it hears again") {
   Solo solo({.init = kBoth});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Our nftables table in a real kernel.
 #include "router/linux/masquerade.h"
+#include "router/linux/nft_watch.h"
 #include "test_netns.h"
 
 using namespace weft;
@@ -29,6 +30,42 @@ TEST_CASE("nft: transaction: a fault anywhere means that nothing is changed, and
   CHECK_FALSE(host.nft.apply("gibberish"));
   REQUIRE(host.nft.delete_table(NftFamily::ip, "t"));
   REQUIRE(host.nft.delete_table(NftFamily::ip, "t"));
+}
+
+TEST_CASE("nft watch: kernel: tells of deleted tables, ours and others', and of nothing else") {
+  if (!can_make_namespaces()) return;
+  Host host;
+  auto watch = NftWatch::open();
+  REQUIRE(watch);
+  CHECK_FALSE(watch->take().any());
+  REQUIRE(host.nft.apply("table inet other {\nchain c {\naccept\n}\n}"));
+  CHECK_FALSE(watch->take().any());
+  REQUIRE(apply_host_rules(host.nft, {}));  // deletes the table and makes it again
+  DeletedTables told = watch->take();
+  CHECK(told.ours);
+  CHECK_FALSE(told.others);
+  shell("nft delete table inet other");
+  told = watch->take();
+  CHECK_FALSE(told.ours);
+  CHECK(told.others);
+  shell("nft flush ruleset");
+  CHECK(watch->take().ours);
+  CHECK_FALSE(watch->take().any());
+}
+
+TEST_CASE("nft watch: kernel: what did not fit into the socket counts as a deletion") {
+  if (!can_make_namespaces()) return;
+  Host host;
+  auto watch = NftWatch::open();
+  REQUIRE(watch);
+  REQUIRE(host.nft.apply("table inet other {\nchain c {\n}\n}"));
+  std::string rules;
+  for (int rule = 0; rule < 4000; ++rule)
+    rules += "add rule inet other c ip saddr 10.0.0.1 counter accept\n";
+  REQUIRE(host.nft.apply(rules));
+  const DeletedTables told = watch->take();
+  CHECK(told.ours);
+  CHECK(told.others);
 }
 
 TEST_CASE("host rules: kernel: rules are what was asked for, and replacing leaves nothing old") {
