@@ -220,7 +220,7 @@ class Words(unittest.TestCase):
 
     def test_what_troubleshooting_quotes_of_the_log_is_said(self):
         sources = " ".join(re.sub(r'"\s*"', "", read(path)) for path in (
-            "router/daemon/daemon.cc", "router/daemon/host_network.cc",
+            "router/daemon/rules_keeper.cc", "router/daemon/host_network.cc",
             "plugin/kube/core/troubles.h"))
         page = read("docs/troubleshooting.md")
         for words in ("our table was gone", "set the accepts for ", "overlaps the host's route",
