@@ -67,8 +67,10 @@ void add_unreachable(const Snapshot& snapshot, std::vector<std::string>& out) {
   Kind kind(out, "peers that own addresses are unreachable");
   for (const Share& share : shares(*snapshot.ipam, snapshot.mesh.name)) {
     if (share.known) continue;
-    kind.add(peer_label(share.peer, share.nickname) + " is unreachable and owns " +
-             std::to_string(share.size) + " addresses (" +
+    // After a restart nobody has told us the nickname.
+    const std::string label =
+        share.nickname.empty() ? share.peer.text() : peer_label(share.peer, share.nickname);
+    kind.add(label + " is unreachable and owns " + std::to_string(share.size) + " addresses (" +
              percent(share.size, snapshot.ipam->universe_size) +
              " of the range); if it is gone for good, run: weave rmpeer " + share.peer.text());
   }

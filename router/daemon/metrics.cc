@@ -78,7 +78,6 @@ void add_connections(const Snapshot& snapshot, Families& out) {
 void add_seed_conflicts(const std::vector<ipam::SeedConflictStatus>& conflicts, Families& out) {
   out.gauge("weft_ipam_seed_conflicts", "Peers whose ring was seeded by other peers than ours.",
             static_cast<double>(conflicts.size()));
-  if (conflicts.empty()) return;
   out.family("weft_ipam_seed_conflict",
              "1 for a peer whose ring was seeded by other peers than ours.", MetricType::Gauge);
   for (const auto& conflict : conflicts | std::views::take(kSeedConflictsLabelled)) {

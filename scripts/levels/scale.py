@@ -22,14 +22,14 @@ CONNECTION_BYTES = 31
 BEGIN, END = "<!-- table -->", "<!-- end of table -->"
 
 
-def churn_seconds(peers):
+def churn_seconds(peers, delta):
     """How long hosts come and go, one a second: enough for a figure."""
-    return 60 if peers <= 100 else 20
+    return 60 if peers <= (100 if delta else 10) else 20
 
 
 def play(program, peers, limit, delta):
     command = [str(program), "--peers", str(peers), "--conn-limit", str(limit), "--churn",
-               str(churn_seconds(peers))]
+               str(churn_seconds(peers, delta))]
     if not delta:
         command.append("--no-delta")
     print("playing:", " ".join(command[1:]), flush=True)
