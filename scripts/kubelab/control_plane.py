@@ -10,7 +10,7 @@ from . import machine
 
 SERVICE_RANGE = "10.96.0.0/16"
 SERVICE_ADDRESS = "10.96.0.1"  # the first of the range is the API server's
-DNS_ADDRESS = "10.96.0.10"  # kubelet wants one to write into pods; nothing answers there
+DNS_ADDRESS = "10.96.0.10"  # kubelet wants one to write into pods
 PORT = 6443
 READY_SECONDS = 120
 

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kubernetes' own end-to-end tests of pod networks and services, on the cluster that is up."""
 import contextlib
+import json
 import os
 import subprocess
+import threading
 
-from . import binaries, images, weft
+from . import binaries, control_plane, images, weft
 
-# Without cluster DNS, cloud load balancers, IPv6, and what takes nodes down or an hour.
+# Without cloud load balancers, IPv6, and what takes nodes down or an hour.
 FOCUS = (r"\[sig-network\] (Networking Granular Checks: (Pods|Services)|"
          r"Services should (serve|be able to|have session|preserve|allow pods|be possible)|"
          r"Networking should (provide unchanging|check kube-proxy))")
@@ -35,6 +37,54 @@ def internet(plane):
         plane.sh("umount", "/etc/hosts", check=False)
 
 
+@contextlib.contextmanager
+def names(cluster, plane):
+    """The cluster's DNS: dnsmasq beside the control plane, told of services as they come."""
+    folder = f"{plane.folder}/names"
+    os.makedirs(folder, exist_ok=True)
+    plane.start("dns", ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root",
+                        "--pid-file=/run/dnsmasq.pid", "--log-facility=-", "--no-resolv",
+                        "--no-hosts", "--local=/cluster.local/", f"--hostsdir={folder}",
+                        f"--listen-address={plane.address}", "--bind-interfaces"])
+    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(dns_service(plane.address)))
+    columns = "NS:.metadata.namespace,NAME:.metadata.name,IP:.spec.clusterIP"
+    watch = subprocess.Popen(plane.kubectl("get", "services", "-A", "--watch", "--no-headers", "-o",
+                                           f"custom-columns={columns}"),
+                             stdout=subprocess.PIPE, text=True)
+    writer = threading.Thread(target=write_names, args=(watch.stdout, folder))
+    writer.start()
+    try:
+        yield
+    finally:
+        watch.terminate()
+        writer.join()
+        watch.wait()
+        cluster.kubectl("delete", "service,endpoints", "kube-dns", "-n", "kube-system",
+                        check=False)
+        plane.stop("dns")
+
+
+def write_names(lines, folder):
+    """A file each in the folder of dnsmasq's, which reads what is new there by itself."""
+    for line in lines:
+        space, name, address = line.split()
+        if address[0].isdigit():  # not "None"
+            with open(f"{folder}/{space}.{name}", "w") as file:
+                file.write(f"{address} {name}.{space}.svc.cluster.local\n")
+
+
+def dns_service(address):
+    """Where kubelet tells pods to ask; without a selector its one endpoint is what we say."""
+    meta = {"name": "kube-dns", "namespace": "kube-system"}
+    ports = [{"name": protocol.lower(), "port": 53, "protocol": protocol}
+             for protocol in ("UDP", "TCP")]
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": meta,
+               "spec": {"clusterIP": control_plane.DNS_ADDRESS, "ports": ports}}
+    endpoints = {"apiVersion": "v1", "kind": "Endpoints", "metadata": meta,
+                 "subsets": [{"addresses": [{"ip": address}], "ports": ports}]}
+    return {"apiVersion": "v1", "kind": "List", "items": [service, endpoints]}
+
+
 def run(cluster, focus):
     """Gives the exit code of the tests; their report is in the cluster's folder."""
     cluster.need_up()
@@ -43,7 +93,7 @@ def run(cluster, focus):
     if not weft.installed(cluster):
         weft.install(cluster)
     plane = cluster.control_plane()
-    with internet(plane):
+    with internet(plane), names(cluster, plane):
         return subprocess.run(plane.command(
             program, "--provider=skeleton", f"--kubectl-path={cluster.binaries}/kubectl",
             f"--kubeconfig={cluster.authority.folder}/admin.kubeconfig", "--disable-log-dump",

@@ -75,8 +75,8 @@ def busybox(folder):
 
 def make_e2e(cache):
     """The image that Kubernetes' end-to-end tests of the network use, with what they call in it:
-    the test server itself, a shell, curl, wget."""
-    return _cached(f"{cache}/images", "agnhost-wget", _agnhost)
+    the test server itself, a shell, curl, wget, nc."""
+    return _cached(f"{cache}/images", "agnhost-dash", _agnhost)
 
 
 def make_dns(cache):
@@ -97,10 +97,14 @@ def with_libraries(program):
 
 def _agnhost(folder, archive):
     files, links = busybox(folder)
-    # The static busybox has no resolver; its wget dies even of an address.
-    links = [link for link in links if link[0] != "bin/wget"]
+    # The static busybox has no resolver; its wget dies even of an address, its nc knows no -z, and
+    # its shell takes no others.
+    names = {"bin/sh": "/usr/bin/dash", "bin/wget": "/usr/bin/wget", "bin/nc": "/usr/bin/nc.openbsd"}
+    links = [link for link in links if link[0] not in names]
+    links += names.items()
+    programs = ("/usr/bin/curl", *names.values())
     files += [(f"{folder}/../bin/agnhost", "agnhost"),
-              *dict.fromkeys(with_libraries("/usr/bin/curl") + with_libraries("/usr/bin/wget"))]
+              *dict.fromkeys(file for program in programs for file in with_libraries(program))]
     write(archive, [E2E_AGNHOST], files, links, {"Entrypoint": ["/agnhost"], "Cmd": ["pause"]})
 
 

@@ -15,6 +15,7 @@ TIMEOUT_SECONDS = 900
 ALONE = ("pods", "reference", "swift", "swift_kernel", "swift_peers", "thousand")
 AT_ONCE = 2
 LARGE = ("thousand",)  # minutes of a core: only with --all, or by name
+LARGE_TIMEOUT_SECONDS = 3600
 # Begun first, so that none is left to run alone.
 LONG = ("cni_cycles", "swift_paths", "kube", "relay", "paths")
 # The product's programs, and what makes each in a build folder.
@@ -74,7 +75,8 @@ def _run_one(path, config_name, bin_dir):
     try:
         done = subprocess.run([sys.executable, path], env=env, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, errors="replace",
-                              timeout=TIMEOUT_SECONDS)
+                              timeout=LARGE_TIMEOUT_SECONDS if _name(path) in LARGE
+                              else TIMEOUT_SECONDS)
         log, code, note = done.stdout, done.returncode, ""
     except subprocess.TimeoutExpired as late:
         log, code = (late.stdout or b"").decode(errors="replace"), 1
