@@ -107,7 +107,7 @@ void IpamInspector::check(bool fix, Done done) {
 }
 
 std::unique_ptr<io::Timer> IpamInspector::after(Duration wait, const MendingPtr& mending,
-                                                void (IpamInspector::*then)(MendingPtr)) {
+                                                void (IpamInspector::*then)(const MendingPtr&)) {
   auto timer = std::make_unique<io::Timer>(loop_, [this, then, weak = std::weak_ptr(mending)] {
     if (auto held = weak.lock()) (this->*then)(held);
   });
@@ -115,12 +115,12 @@ std::unique_ptr<io::Timer> IpamInspector::after(Duration wait, const MendingPtr&
   return timer;
 }
 
-void IpamInspector::look_again(MendingPtr mending) {
+void IpamInspector::look_again(const MendingPtr& mending) {
   mending->report = look();
-  mend(std::move(mending));
+  mend(mending);
 }
 
-void IpamInspector::mend(MendingPtr mending) {
+void IpamInspector::mend(const MendingPtr& mending) {
   ++mending->asked;  // so that none of them is the last before all are asked for
   for (std::size_t i = 0; i < mending->report.findings.size(); ++i) {
     IpamFinding& finding = mending->report.findings[i];
@@ -173,7 +173,7 @@ void IpamInspector::answered(const MendingPtr& mending) {
 }
 
 // Once: when all is answered, or when that takes too long.
-void IpamInspector::end(MendingPtr mending) {
+void IpamInspector::end(const MendingPtr& mending) {
   if (!mending->done) return;
   const IpamCheckReport now = look();
   for (IpamFinding& finding : mending->report.findings) {

@@ -65,13 +65,13 @@ class IpamInspector {
   void claim(const IpamFinding& finding, std::function<void(bool)> ended);
   bool store_again(const IpamFinding& finding);
   std::unique_ptr<io::Timer> after(Duration wait, const MendingPtr& mending,
-                                   void (IpamInspector::*then)(MendingPtr));
-  void look_again(MendingPtr mending);
-  void mend(MendingPtr mending);
+                                   void (IpamInspector::*then)(const MendingPtr&));
+  void look_again(const MendingPtr& mending);
+  void mend(const MendingPtr& mending);
   void claim_unrecorded(const MendingPtr& mending, std::size_t at);
   void release_gone(const MendingPtr& mending, std::size_t at);
   void answered(const MendingPtr& mending);
-  void end(MendingPtr mending);
+  void end(const MendingPtr& mending);
 
   Control& control_;
   const peer::Peer& peer_;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "router/daemon/metrics.h"
 
+#include <algorithm>
 #include <map>
-#include <ranges>
+#include <span>
 #include <utility>
 
 #include <prometheus/text_serializer.h>
@@ -80,7 +81,8 @@ void add_seed_conflicts(const std::vector<ipam::SeedConflictStatus>& conflicts, 
             static_cast<double>(conflicts.size()));
   out.family("weft_ipam_seed_conflict",
              "1 for a peer whose ring was seeded by other peers than ours.", MetricType::Gauge);
-  for (const auto& conflict : conflicts | std::views::take(kSeedConflictsLabelled)) {
+  const std::size_t labelled = std::min(conflicts.size(), kSeedConflictsLabelled);
+  for (const auto& conflict : std::span(conflicts).first(labelled)) {
     out.value(1, {{"holder", conflict.holder.text()},
                   {"theirs", seeds_text(conflict.theirs)},
                   {"ours", seeds_text(conflict.ours)}});

@@ -188,7 +188,7 @@ TEST_CASE("links: limit: a newcomer is always let in, and a redundant connection
 TEST_CASE(
     "links: limit: who comes back after a power cut is let in though an old link is not gone") {
   Mesh mesh;
-  for (unsigned i : {2, 3})
+  for (unsigned i : {2U, 3U})
     mesh.start(i, {.discovery = false});
   mesh.connect(3, {"10.99.0.2"});
   mesh.start(1, {.discovery = false, .conn_limit = 2}, {"10.99.0.2", "10.99.0.3"});
@@ -241,7 +241,7 @@ TEST_CASE(
     CAPTURE(both_dead);
     Mesh mesh;
     mesh.start(2, {.discovery = false});
-    for (unsigned i : {3, 4, 5})
+    for (unsigned i : {3U, 4U, 5U})
       mesh.start(i, {.discovery = false}, {i == 4 ? "10.99.0.2" : "10.98.0.2"});
     mesh.connect(4, {"10.99.0.3"});
     REQUIRE(mesh.run_until([&] { return mesh.converged(); }, 10s));

@@ -209,7 +209,7 @@ TEST_CASE("seed: removed: who was taken for gone gives up its old addresses, and
     const char* name;
     bool same_map, listed, others;
     bool discard;
-    bool by_weave = false;
+    bool by_weave;
   };
   for (const Case& c :
        {Case{"removed", true, false, true, true}, Case{"still listed", true, true, true, false},
