@@ -91,7 +91,8 @@ def _dns(folder, archive):
 
 def with_libraries(program):
     """A program of this machine's and what it is linked with, at the same places in the image."""
-    libraries = re.findall(r"(/\S+) \(0x", netns.sh("ldd", program))
+    # ldd fails of a static program, which needs none.
+    libraries = re.findall(r"(/\S+) \(0x", netns.sh("ldd", program, check=False))
     return [(path, path.lstrip("/")) for path in (program, *libraries)]
 
 

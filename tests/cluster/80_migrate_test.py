@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A cluster that runs Weave Net 2.8.1 is moved by kubectl apply of our one file, node by node, with
-both kinds in one mesh meanwhile. Skipped where there is no Weave (see real_weave.py)."""
+both kinds in one mesh meanwhile; a node goes back, and forward again. Skipped where there is no Weave (see real_weave.py)."""
 import json
 import re
 import tempfile
@@ -10,10 +10,12 @@ import real_weave
 from flows import Flows
 from harness import (READY_SECONDS, SPACE, SYSTEM, WEB_PORT, all_ready, all_web_pods, api, check,
                      cluster, fetch, fresh_nodes, kubectl, main, netns, start_web, status, until,
-                     wait_for, weave_pods, weft)
+                     wait_for, weave_pods, web_pods, weft)
 
 WEAVE_READY_SECONDS = 120
 UNIVERSE = 1 << 20  # addresses in 10.32.0.0/12
+CONF = "/etc/cni/net.d/10-weave.conflist"
+DATABASE = "/var/lib/weave/weave-netdata.db"
 LEFT = re.compile("weave", re.IGNORECASE)
 was = {}  # before the move: names of peers, pods
 
@@ -124,7 +126,7 @@ def test_taken_over():
             "ipset", "list", "-name")
         check(f"{node.name}: none of Weave's chains, rules and ipsets is left",
               not LEFT.search(rules), "; ".join(filter(LEFT.search, rules.splitlines())))
-        conf = json.loads(node.sh("cat", "/etc/cni/net.d/10-weave.conflist"))
+        conf = json.loads(node.sh("cat", CONF))
         check(f"{node.name}: the CNI configuration is ours", conf["cniVersion"] == "1.0.0")
 
 
@@ -137,6 +139,43 @@ def test_new_pods():
     kubectl("rollout", "status", "ds/web", "-n", SPACE, "--timeout=120s")
     good, error = until(60, lambda: reach(all_web_pods()))
     check("new pods take the place of Weave's and reach each other", good, error or "")
+
+
+def test_back():
+    """One node goes back, as docs/migrating-from-weave.md has it."""
+    node, other = cluster().nodes()[:2]
+    kubectl("delete", "ds", "web", "-n", SPACE)
+    wait_for("no pod holds an address of the node that goes back", 60, lambda: not web_pods())
+    real_weave.apply(beside_weft=True)
+    kubectl("drain", node.name, "--ignore-daemonsets", "--force", "--delete-emptydir-data")
+    node.sh("mv", DATABASE, f"{DATABASE}.old")
+    kubectl("delete", "pod", "-n", SYSTEM, weave_pods()[node.name], "--wait=false")
+    wait_for(f"{node.name}: weave-kube ends", 60, lambda: not node.processes("weave-kube"))
+    node.sh("rm", "-f", CONF)
+    wait_for(f"{node.name}: Weave serves it again", WEAVE_READY_SECONDS,
+             lambda: kind(node) == "weave" and all_ready())
+    kubectl("uncordon", node.name)
+    conf = json.loads(node.sh("cat", CONF))
+    check(f"{node.name}: the CNI configuration is Weave's", conf["cniVersion"] != "1.0.0")
+    check(f"{node.name}: has its old name still", peer_name(node) == was["peers"][node.name])
+    start_web()
+    wait_for("pods reach each other, one node being Weave's again", 60,
+             lambda: reach(all_web_pods()))
+    wait_for(f"{other.name}: the whole range is shared out", 60,
+             lambda: sum(shares(other)) == UNIVERSE)
+    check("no address is held twice", len({pod.address for pod in all_web_pods().values()}) ==
+          len(cluster().nodes()))
+
+
+def test_forward_again():
+    weft.apply(cluster())
+    kubectl("rollout", "status", "ds/weave-net", "-n", SYSTEM, "--timeout=400s")
+    wait_for("kubectl apply moves the node that went back once more", READY_SECONDS, lambda:
+             all_ready() and all(kind(node) == "weft" for node in cluster().nodes()))
+    wait_for("pods of all nodes reach each other by Weft again", 60, lambda: reach(all_web_pods()))
+    for node in cluster().nodes():
+        wait_for(f"{node.name}: weave ipam check", 60,
+                 lambda node=node: "all is well" in inside(node, "ipam", "check"))
 
 
 def test_encrypt():
@@ -158,4 +197,5 @@ if __name__ == "__main__":
     if why := real_weave.missing():
         print(f"SKIP: {why}")
     else:
-        main(test_weave, test_move, test_taken_over, test_new_pods, test_encrypt)
+        main(test_weave, test_move, test_taken_over, test_new_pods, test_back, test_forward_again,
+             test_encrypt)

@@ -71,10 +71,15 @@ def image(folder):
     return archive
 
 
-def apply():
-    """Its own manifest, of the images that are on the nodes."""
+def apply(beside_weft=False):
+    """Its own manifest, of the images that are on the nodes; `beside_weft`: with what the way back
+    needs, which is a node at a time and a plain bridge."""
     with open(f"{FOLDER}/weave-daemonset-k8s.yaml") as file:
         text = file.read()
     text = re.sub(r"'(weaveworks/weave-\w+):\w+'", r"'\1:2.8.1'", text)
+    if beside_weft:
+        text = text.replace("type: RollingUpdate", "type: OnDelete")
+        text = text.replace("- name: INIT_CONTAINER", "- name: WEAVE_NO_FASTDP\n"
+                            "                  value: \"1\"\n                - name: INIT_CONTAINER")
     kubectl("apply", "-f", "-", stdin=text.replace("imagePullPolicy: Always",
                                                    "imagePullPolicy: IfNotPresent"))

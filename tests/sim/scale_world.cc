@@ -39,11 +39,12 @@ void ScaleWorld::start(std::size_t id) {
   host.rng = std::make_unique<SeededRng>(rng_.next());
   PeerUid uid{rng_.next() | 1};
   auto name = PeerName::from_u48(kFirstName + id);
+  const bool with_room = id < options_.hosts && id + options_.with_room >= options_.hosts;
   peer::PeerConfig config{.node = {.name = name,
                                    .nickname = "host" + std::to_string(id),
                                    .uid = uid,
-                                   .conn_limit = options_.conn_limit,
-                                   .discovery = host.discovers,
+                                   .conn_limit = with_room ? 0 : options_.conn_limit,
+                                   .discovery = !with_room,
                                    .delta_gossip = options_.delta},
                           .allocator = {}};
   if (options_.ipam) {
@@ -74,16 +75,6 @@ void ScaleWorld::kill(std::size_t id) {
   host.deadline.reset();
   for (const auto& [link, pipe] : std::exchange(host.pipes, {}))
     drop(pipe, id);
-}
-
-void ScaleWorld::make_room(std::size_t hosts) {
-  for (std::size_t id = hosts_.size() - hosts; id < hosts_.size(); ++id) {
-    kill(id);
-    hosts_[id]->discovers = false;
-  }
-  run_for(std::chrono::seconds(60));  // until the others have found others
-  for (std::size_t id = hosts_.size() - hosts; id < hosts_.size(); ++id)
-    start(id);
 }
 
 void ScaleWorld::break_connection(std::size_t id) {

@@ -24,6 +24,9 @@ struct ScaleOptions {
   bool delta = true;
   bool ipam = true;
   std::size_t seeds = 3;  // how many hosts everybody has as targets
+  // The last so many hosts dial nobody but their targets and have no limit: when all others have as
+  // many connections as they may, these take another.
+  std::size_t with_room = 0;
   Duration latency_max = std::chrono::milliseconds(20);
 };
 
@@ -37,9 +40,6 @@ class ScaleWorld {
   // Starts a host that is down, or a new one.
   void start(std::size_t id);
   void kill(std::size_t id);  // its sockets close
-  // Starts the last hosts anew as such that dial nobody but their targets: once others have as many
-  // connections as they may, these have room for more.
-  void make_room(std::size_t hosts);
   // Closes one connection of the host, if it has one.
   void break_connection(std::size_t id);
   bool up(std::size_t host) const { return host < hosts_.size() && hosts_[host]->peer != nullptr; }
@@ -86,7 +86,6 @@ class ScaleWorld {
     std::uint64_t incarnation = 0;
     std::map<gossip::LinkId, std::shared_ptr<Pipe>> pipes;
     std::optional<TimePoint> deadline;
-    bool discovers = true;
   };
   struct Event {
     TimePoint at;
