@@ -100,7 +100,8 @@ def _agnhost(folder, archive):
     files, links = busybox(folder)
     # The static busybox has no resolver; its wget dies even of an address, its nc knows no -z, and
     # its shell takes no others.
-    names = {"bin/sh": "/usr/bin/dash", "bin/wget": "/usr/bin/wget", "bin/nc": "/usr/bin/nc.openbsd"}
+    names = {"bin/sh": "/usr/bin/dash", "bin/wget": "/usr/bin/wget",
+             "bin/nc": "/usr/bin/nc.openbsd"}
     links = [link for link in links if link[0] not in names]
     links += names.items()
     programs = ("/usr/bin/curl", *names.values())

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A cluster that runs Weave Net 2.8.1 is moved by kubectl apply of our one file, node by node, with
-both kinds in one mesh meanwhile; a node goes back, and forward again. Skipped where there is no Weave (see real_weave.py)."""
+both kinds in one mesh meanwhile; a node goes back, and forward again. Skipped where there is no
+Weave (see real_weave.py)."""
 import json
 import re
 import tempfile

@@ -79,7 +79,8 @@ def apply(beside_weft=False):
     text = re.sub(r"'(weaveworks/weave-\w+):\w+'", r"'\1:2.8.1'", text)
     if beside_weft:
         text = text.replace("type: RollingUpdate", "type: OnDelete")
-        text = text.replace("- name: INIT_CONTAINER", "- name: WEAVE_NO_FASTDP\n"
-                            "                  value: \"1\"\n                - name: INIT_CONTAINER")
+        first = "- name: INIT_CONTAINER"
+        lines = ("- name: WEAVE_NO_FASTDP", '  value: "1"', first)
+        text = text.replace(first, f"\n{16 * ' '}".join(lines))
     kubectl("apply", "-f", "-", stdin=text.replace("imagePullPolicy: Always",
                                                    "imagePullPolicy: IfNotPresent"))
