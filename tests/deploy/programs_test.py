@@ -127,7 +127,7 @@ class Completion(unittest.TestCase):
         self.assertLessEqual(weave_commands(), self.bash("weave", ""))
         self.assertEqual(self.bash("weave", "stat"), {"status"})
         self.assertEqual(self.bash("weave", "status", "pe"), {"peers"})
-        self.assertEqual(self.bash("weave", "-o", ""), {"text", "json"})
+        self.assertEqual(self.bash("weave", "-o", ""), {"text", "json", "yaml"})
         self.assertEqual(self.bash("weave", "-o", "json", "status", "con"), {"connections"})
         self.assertEqual(self.bash("weave", "--http-addr", "status", "ipam", "check", "--fi"),
                          {"--fix"})
