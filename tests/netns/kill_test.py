@@ -42,7 +42,7 @@ def killed():
         before = held("h2")
         kernel_before = in_kernel("h2")
         namespaces_before = netns.names(".*")
-        moving = Transfer("p2", "p1", 60_000_000)
+        moving = Transfer("p2", "p1", 300_000_000)
         wait_for("kill: the transfer is under way", 20, lambda: moving.received > 5_000_000)
         lab("kill", "h2")
         stopped_at = moving.received
