@@ -37,7 +37,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "not converged: %s\n", world.disagreement().c_str());
     return 1;
   }
-  world.run_for(60s);  // until it is quiet
+  // Until it is quiet: those with a connection to spare dial all others first.
+  world.run_for(600s);
   io::EventLoop loop;
   Feed feed(loop, world);
   if (auto listening = feed.listen(); !listening) {
