@@ -7,7 +7,7 @@ from harness import (READY_SECONDS, SPACE, SYSTEM, all_ready, api, check, cluste
                      ensure_installed, fetch, kubectl, main, start_web, wait_for, web_pods,
                      WEB_PORT, weft)
 
-OURS = "weave-net"
+OURS, STANDBY = "weave-net", "weave-net-standby"
 KINDS = ("daemonset,service,serviceaccount,configmap,secret,lease,role,rolebinding,clusterrole,"
          "clusterrolebinding")
 UNINSTALLER = f"{weft.DEPLOY}/kubernetes/weave-uninstall-k8s.yaml"
@@ -46,7 +46,7 @@ def test_delete():
     start_web()
     weft.uninstall(cluster())
     wait_for("kubectl delete -f: Weft's pods end", PODS_END_SECONDS,
-             lambda: not api().pods(SYSTEM, f"name={OURS}"))
+             lambda: not any(api().pods(SYSTEM, f"name={name}") for name in (OURS, STANDBY)))
     left = [line for line in kubectl("get", KINDS, "-A", "-o", "name").split() if OURS in line]
     # The token goes with its account, a moment later.
     left = [name for name in left if "-token-" not in name]

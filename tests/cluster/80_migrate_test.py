@@ -22,10 +22,14 @@ was = {}  # before the move: names of peers, pods
 
 
 def kind(node):
-    """What serves a node now."""
-    if not node.processes("weaver"):
+    """What serves a node now; a standby of Weft's waits there in any case."""
+    try:
+        version = re.search(r"Version: (\d+)\.", status(node))
+    except OSError:
         return None
-    return "weft" if node.processes("weave-kube") else "weave"
+    if not version:
+        return None
+    return "weave" if int(version[1]) >= 1 else "weft"
 
 
 def peer_name(node):
@@ -147,6 +151,7 @@ def test_back():
     node, other = cluster().nodes()[:2]
     kubectl("delete", "ds", "web", "-n", SPACE)
     wait_for("no pod holds an address of the node that goes back", 60, lambda: not web_pods())
+    kubectl("delete", "daemonset", "weave-net-standby", "-n", SYSTEM)
     real_weave.apply(beside_weft=True)
     kubectl("drain", node.name, "--ignore-daemonsets", "--force", "--delete-emptydir-data")
     node.sh("mv", DATABASE, f"{DATABASE}.old")

@@ -99,8 +99,9 @@ class Flows:
             now > then for now, then in zip(self.counts(), before)))
         return good
 
-    def check(self, what):
-        """That not one is lost: all still move and none has failed."""
+    def check(self, what, silent_max=None):
+        """That not one is lost: all still move and none has failed; nor, if it is said, was silent
+        for more seconds."""
         moving = self.all_move()
         lost = [f"{flow.name}: {flow.error}" for flow in self.all if flow.error]
         longest = max(flow.longest for flow in self.all)
@@ -108,6 +109,9 @@ class Flows:
                       moving and not lost,
                       "; ".join(lost) or f"{sum(self.counts())} exchanges, the longest wait "
                       f"{longest:.1f} s")
+        if silent_max:
+            harness.check(f"{what}: none was silent for more than {silent_max} s",
+                          longest <= silent_max, f"{longest:.1f} s")
 
 
 class Churn:

@@ -100,10 +100,10 @@ def all_ready():
     return set(names) <= set(api().nodes_ready()) and set(names) <= set(weave_pods())
 
 
-def weave_pods():
-    """Names of Weft's pods that are ready, by node."""
+def weave_pods(name="weave-net"):
+    """Names of a DaemonSet's pods that are ready, by node."""
     return {pod["spec"]["nodeName"]: pod["metadata"]["name"]
-            for pod in api().pods(SYSTEM, "name=weave-net")
+            for pod in api().pods(SYSTEM, f"name={name}")
             if api_of.condition(pod, "Ready") == "True" and
             "deletionTimestamp" not in pod["metadata"]}
 

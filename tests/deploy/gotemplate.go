@@ -39,12 +39,21 @@ func join(between string, values []interface{}) string {
 	return strings.Join(words, between)
 }
 
+func dict(pairs ...interface{}) map[string]interface{} {
+	out := map[string]interface{}{}
+	for at := 0; at+1 < len(pairs); at += 2 {
+		out[pairs[at].(string)] = pairs[at+1]
+	}
+	return out
+}
+
 func main() {
 	functions := template.FuncMap{
 		"quote":  func(value interface{}) string { return fmt.Sprintf("%q", fmt.Sprint(value)) },
 		"toYaml": toYaml,
 		"toJson": toYaml,
 		"join":   join,
+		"dict":   dict,
 		"indent": func(width int, text string) string {
 			pad := strings.Repeat(" ", width)
 			return pad + strings.ReplaceAll(text, "\n", "\n"+pad)

@@ -26,11 +26,13 @@ OTHER = {"image.pullPolicy": "Always", "image.pullSecrets": [{"name": "x"}],
          "ipam.range": "10.40.0.0/16", "mtu": 9000, "connectionLimit": 7, "peers": ["10.0.0.1"],
          "env": {"EXTRA_ARGS": "--log-level=debug"}, "apiServer.port": 7443, "http.port": 7784,
          "http.host": "127.0.0.2", "metrics.port": 7782, "metrics.kubePort": 7785,
+         "standby.port": 7786, "standby.resources": {"limits": {"cpu": 1}},
          "nodeSelector": {"net": "weft"},
          "tolerations": [{"operator": "Exists", "effect": "NoSchedule"}], "maxUnavailable": "10%",
          "resources": {"limits": {"cpu": 2}}, "seccompProfile": {"type": "Unconfined"},
          "seLinuxOptions": {"type": "spc_t"}}
 # Debian's has a folder of its own.
+STANDBY = "weave-net-standby"
 GO = shutil.which("go") or shutil.which("go", path="/usr/lib/go-1.19/bin")
 BESIDES = {"apiServer.port": {"apiServer.host": "10.0.0.1"}}
 
@@ -48,14 +50,15 @@ def manifest():
     return documents(read(f"{HERE}/weave-daemonset-k8s.yaml"))
 
 
-def one(kind):
-    found = [part for part in manifest() if part["kind"] == kind]
+def one(kind, name="weave-net"):
+    found = [part for part in manifest() if part["kind"] == kind and
+             (part["metadata"]["name"] == name or kind != "DaemonSet")]
     assert len(found) == 1, f"{len(found)} of {kind}"
     return found[0]
 
 
-def pod():
-    return one("DaemonSet")["spec"]["template"]["spec"]
+def pod(name="weave-net"):
+    return one("DaemonSet", name)["spec"]["template"]["spec"]
 
 
 def dot(values):
@@ -101,6 +104,7 @@ class OneSource(unittest.TestCase):
                        with_value("encryption.enabled", False), with_value("mtu", 1400),
                        with_value("cni.antiSpoofing", "annotation"),
                        with_value("cni.chain", [{"type": "tuning", "mtu": 1}]),
+                       with_value("standby.enabled", False), with_value("metrics.enabled", False),
                        with_value("apiServer.host", "api.example")):
             with tempfile.TemporaryDirectory() as folder:
                 with open(f"{folder}/dot.json", "w", encoding="utf-8") as file:
@@ -187,7 +191,8 @@ class WeavesNames(unittest.TestCase):
             "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding",
             "DaemonSet", "ConfigMap", "Service")}, names)
         for part in manifest():
-            self.assertEqual(part["metadata"]["labels"], {"name": "weave-net"})
+            label = STANDBY if part["metadata"]["name"] == STANDBY else "weave-net"
+            self.assertEqual(part["metadata"]["labels"], {"name": label})
             if not part["kind"].startswith("Cluster"):
                 self.assertEqual(part["metadata"]["namespace"], "kube-system")
 
@@ -201,6 +206,23 @@ class WeavesNames(unittest.TestCase):
         self.assertEqual(spec["updateStrategy"]["type"], "RollingUpdate")
         numbers = [port["containerPort"] for port in pod()["containers"][0]["ports"]]
         self.assertEqual(len(numbers), len(set(numbers)), "kubectl apply merges ports by number")
+
+    def test_the_standby_is_like_it_but_for_what_both_would_want_to_have(self):
+        spec = one("DaemonSet", STANDBY)["spec"]
+        self.assertEqual(spec["selector"], {"matchLabels": {"name": STANDBY}})
+        (ours,), (its,) = pod()["containers"], pod(STANDBY)["containers"]
+        self.assertEqual(its["command"], [*ours["command"], "--standby"])
+        self.assertNotIn("ports", its, "the scheduler gives a node's port to one pod alone")
+        env = {e["name"]: e.get("value", e.get("valueFrom")) for e in ours["env"]}
+        other = {e["name"]: e.get("value", e.get("valueFrom")) for e in its["env"]}
+        self.assertEqual({name for name in env.keys() | other.keys()
+                          if env.get(name) != other.get(name)},
+                         {"WEFT_KUBE_STATUS_ADDR", "WEFT_PASSWORD_FILE"})
+        secret = next(v["secret"] for v in pod(STANDBY)["volumes"] if "secret" in v)
+        self.assertEqual((secret["secretName"], secret["optional"]), ("weave-passwd", True))
+        self.assertEqual(other["WEFT_PASSWORD_FILE"], "/secret/weave-passwd")
+        same = pod(STANDBY) | {"containers": [], "volumes": []}
+        self.assertEqual(same, pod() | {"containers": [], "volumes": []})
 
     def test_prometheus_finds_the_metrics_where_weaves_were(self):
         service = one("Service")["spec"]
@@ -216,22 +238,22 @@ class WeavesNames(unittest.TestCase):
 
 class Rights(unittest.TestCase):
     def test_the_container_has_three_capabilities_and_a_root_that_it_cannot_write(self):
-        context = pod()["containers"][0]["securityContext"]
-        self.assertEqual(context, {
-            "privileged": False, "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"], "add": ["NET_ADMIN", "NET_RAW", "SYS_ADMIN"]}})
-        self.assertEqual(pod()["securityContext"], {"seccompProfile": {"type": "RuntimeDefault"}})
-        self.assertNotIn("hostPID", pod())
-        self.assertNotIn("hostIPC", pod())
-        self.assertNotIn("initContainers", pod())
+        for spec in (pod(), pod(STANDBY)):
+            self.assertEqual(spec["containers"][0]["securityContext"], {
+                "privileged": False, "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"], "add": ["NET_ADMIN", "NET_RAW", "SYS_ADMIN"]}})
+            self.assertEqual(spec["securityContext"], {"seccompProfile": {"type": "RuntimeDefault"}})
+            self.assertFalse({"hostPID", "hostIPC", "initContainers"} & set(spec))
 
     def test_no_more_of_the_node_is_mounted_than_is_needed(self):
-        paths = {v["hostPath"]["path"] for v in pod()["volumes"] if "hostPath" in v}
-        self.assertEqual(paths, {"/var/lib/weave", "/opt/cni/bin", "/etc/cni/net.d", "/run/netns",
-                                 "/dev/net", "/run/xtables.lock", "/proc/sys/net"})
-        mounted = {m["name"] for m in pod()["containers"][0]["volumeMounts"]}
-        self.assertEqual(mounted, {v["name"] for v in pod()["volumes"]})
+        for spec in (pod(), pod(STANDBY)):
+            paths = {v["hostPath"]["path"] for v in spec["volumes"] if "hostPath" in v}
+            self.assertEqual(paths, {"/var/lib/weave", "/opt/cni/bin", "/etc/cni/net.d",
+                                     "/run/netns", "/dev/net", "/run/xtables.lock",
+                                     "/proc/sys/net"})
+            mounted = {m["name"] for m in spec["containers"][0]["volumeMounts"]}
+            self.assertEqual(mounted, {v["name"] for v in spec["volumes"]})
 
     def test_roles_name_what_they_are_for(self):
         roles = {(part["kind"], part["metadata"]["name"]): part["rules"] for part in manifest()
@@ -278,11 +300,12 @@ class Rights(unittest.TestCase):
                              {"drop": ["ALL"], "add": ["NET_ADMIN", "NET_RAW"]})
 
     def test_probes_ask_this_node_alone_where_it_answers(self):
-        env = {e["name"]: e.get("value", "") for e in pod()["containers"][0]["env"]}
-        port = int(env["WEFT_KUBE_STATUS_ADDR"].rpartition(":")[2])
-        for probe in ("livenessProbe", "readinessProbe"):
-            asked = pod()["containers"][0][probe]["httpGet"]
-            self.assertEqual((asked["host"], asked["port"]), ("127.0.0.1", port))
+        for (container,) in (pod()["containers"], pod(STANDBY)["containers"]):
+            env = {e["name"]: e.get("value", "") for e in container["env"]}
+            port = int(env["WEFT_KUBE_STATUS_ADDR"].rpartition(":")[2])
+            for probe in ("livenessProbe", "readinessProbe"):
+                asked = container[probe]["httpGet"]
+                self.assertEqual((asked["host"], asked["port"]), ("127.0.0.1", port))
 
 
 if __name__ == "__main__":

@@ -48,15 +48,19 @@ class Certificates:
 
 
 class KubeHost:
-    """weave-kube on one host, with a folder in place of the host's file system."""
+    """weave-kube on one host, with a folder in place of the host's file system. `pod` tells several
+    on one host apart."""
 
-    def __init__(self, cluster, name):
+    def __init__(self, cluster, name, pod="weave-net", flags=(), status_port=STATUS_PORT):
         self.cluster = cluster
         self.name = name
+        self.pod = pod
+        self.flags = [*cluster.flags, *flags]
+        self.status_port = status_port
         self.host = cluster.lab.host(name)
         self.host.record["http"] = "127.0.0.1:6784"
         self.root = f"{self.host.folder}/root"
-        self.log = f"{self.host.folder}/weave-kube.log"
+        self.log = f"{self.host.folder}/{pod}.log"
         self.conflist = f"{self.root}/etc/cni/net.d/10-weave.conflist"
         for folder in ("etc/cni/net.d", "opt/cni/bin", "weavedb"):
             os.makedirs(f"{self.root}/{folder}", exist_ok=True)
@@ -66,11 +70,12 @@ class KubeHost:
         folder = self.cluster.lab.settings.bin
         env = {"PATH": os.environ["PATH"], "HOSTNAME": self.name, "HOST_ROOT": self.root,
                "DB_PREFIX": f"{self.root}/weavedb/weave-net", "POD_NAMESPACE": "kube-system",
-               "POD_NAME": f"weave-net-{self.name}", "POD_UID": f"pod-{self.name}",
+               "POD_NAME": f"{self.pod}-{self.name}", "POD_UID": f"{self.pod}-{self.name}",
+               "WEFT_KUBE_STATUS_ADDR": f"0.0.0.0:{self.status_port}",
                "IPALLOC_RANGE": RANGE, "WEFT_PASSWORD_SECRET": "weave-passwd",
                **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}, **variables}
         argv = [f"{folder}/weave-kube", "--weaver", f"{folder}/weaver", "--plugin",
-                f"{folder}/weave-net", "--server", self.cluster.url, *self.cluster.flags]
+                f"{folder}/weave-net", "--server", self.cluster.url, *self.flags]
         self.pid = netns.spawn(self.host.record["holder"], argv, env, self.log)
 
     def alive(self):
@@ -93,10 +98,11 @@ class KubeHost:
                             return int(entry)
         return None
 
-    def get(self, path, port=STATUS_PORT, timeout=5.0):
+    def get(self, path, port=None, timeout=5.0):
         """(status, body) of weave-kube's own pages, or of weaver's."""
         def work():
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+            connection = http.client.HTTPConnection("127.0.0.1", port or self.status_port,
+                                                    timeout=timeout)
             try:
                 connection.request("GET", path)
                 answer = connection.getresponse()
@@ -205,9 +211,10 @@ class Cluster:
                 with contextlib.suppress(OSError), open(host.log, errors="replace") as file:
                     print(f"--- {host.name}: end of its log\n" + "".join(file.readlines()[-120:]))
         self.api.stop()
-        for host in self.hosts:
+        running = [host for host in self.hosts if host.pid]
+        for host in running:
             host.signal(15)
-        for host in self.hosts:
+        for host in running:
             if not host.ended(5):
                 host.signal(9)
         self.lab.down()

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "plugin/kube/agent/host_addresses.h"
 #include "plugin/kube/agent/status_server.h"
+#include "plugin/kube/files/files.h"
 #include "plugin/kube/host/bridge_filter.h"
 #include "plugin/kube/host/ip_forward.h"
 #include "plugin/kube/host/plugin_binaries.h"
@@ -18,6 +19,7 @@ namespace {
 constexpr Duration kInstallPeriod = std::chrono::minutes(5);
 constexpr Duration kInstallRetry = std::chrono::seconds(10);
 constexpr const char* kPortmapFolder = "/usr/lib/cni";
+constexpr std::size_t kPasswordMax = 4096;  // as weaver has it
 constexpr std::string_view kDaemonDefault = "127.0.0.1:6784";
 
 CniConfig cni_config(const AgentOptions& options) {
@@ -41,10 +43,11 @@ void set_variable(std::vector<std::string>& environment, const std::string& name
 }  // namespace
 
 Agent::Agent(io::EventLoop& loop, AgentOptions options, std::vector<std::string> environment,
-             Log log)
+             Turns& turns, Log log)
     : loop_(loop),
       options_(std::move(options)),
       environment_(std::move(environment)),
+      turns_(turns),
       log_(std::move(log)),
       state_file_(options_.launch.db_prefix),
       state_(state_file_.load()),
@@ -56,6 +59,7 @@ Agent::Agent(io::EventLoop& loop, AgentOptions options, std::vector<std::string>
       notifier_(loop, daemon_, [this] { return notices(); }),
       supervisor_(loop, supervisor_handlers()),
       installer_(loop, [this] { install(); }),
+      turn_timer_(loop, [this] { look_at_turn(); }),
       nodes_(ListWatch::Config{.resource = Resource::nodes, .path = "/api/v1/nodes"}, rng_,
              machines_.ids()),
       policies_(ListWatch::Config{.resource = Resource::network_policies,
@@ -101,12 +105,14 @@ int Agent::run() {
     log_(line(LogLevel::error, "main", to_string(watched.error())));
     return 1;
   }
+  const SignalsHeard heard;
   const StatusServer server(loop_, *this, log_);
   if (options_.status && !server.serves()) return 1;
   const auto own = own_name();
   if (!own) return 1;
   install();
   start_machines(*own);
+  look_at_turn();
   loop_.run();
   return exit_code_;
 }
@@ -115,8 +121,22 @@ void Agent::on_signal(int number) {
   if (number == SIGCHLD) return supervisor_.on_child_signal();
   if (number == SIGQUIT) return supervisor_.signal(number);
   if (stopping_) return;
+  turns_.on_end_asked(loop_.now());
+  look_at_turn();
+  if (!stopping_) {
+    log_(line(LogLevel::info, "main", "asked to end; goes on until another is there to take over"));
+  }
+}
+
+void Agent::look_at_turn() {
+  turn_timer_.arm(loop_.now() + Turns::kLook);
+  if (stopping_) return;
+  const Turns::Verdict verdict = turns_.look(loop_.now());
+  if (verdict == Turns::Verdict::go_on) return;
   stopping_ = true;
-  log_(line(LogLevel::info, "main", "asked to end; weaver ends first"));
+  log_(line(LogLevel::info, "main",
+            verdict == Turns::Verdict::end ? "asked to end; weaver ends first"
+                                           : "weave-net's pod is back; weaver ends here first"));
   supervisor_.stop();
 }
 
@@ -155,7 +175,7 @@ void Agent::start_machines(PeerName own) {
                              .listed_by_weave = state_.listed_by_weave},
                 rng_, machines_.ids());
   machines_.add(*seed_);
-  password_known_ = launch.has_password || options_.password_secret.empty();
+  password_known_ = read_password() || launch.has_password || options_.password_secret.empty();
   machines_.run([this](TimePoint now, Effects& out) {
     nodes_->start(now, out);
     policies_->start(now, out);
@@ -180,6 +200,20 @@ void Agent::on_seed_decided(const SeedDecided& decided) {
   }
   if (!password_known_) ask_password();
   launch_if_settled();
+}
+
+// A pod that has stood by since before the password was made, or changed, has an old one in its
+// environment.
+bool Agent::read_password() {
+  if (options_.password_file.empty()) return false;
+  auto text = read_file(options_.password_file, kPasswordMax);
+  if (!text && text.error().code != Errc::not_found) {
+    log_(line(LogLevel::warning, "password",
+              options_.password_file + ": " + to_string(text.error())));
+  }
+  if (!text || text->empty()) return false;
+  set_variable(environment_, "WEAVE_PASSWORD", *text);
+  return true;
 }
 
 void Agent::ask_password() {

@@ -20,6 +20,7 @@
 #include "plugin/kube/agent/password.h"
 #include "plugin/kube/agent/state_file.h"
 #include "plugin/kube/agent/supervisor.h"
+#include "plugin/kube/agent/turns.h"
 #include "plugin/kube/core/list_watch.h"
 #include "plugin/kube/core/peers.h"
 #include "plugin/kube/core/reclaim.h"
@@ -31,10 +32,11 @@ namespace weft::kube {
 
 class Agent {
  public:
-  // `loop` outlives this. `environment` is for weaver, "NAME=value".
-  Agent(io::EventLoop& loop, AgentOptions options, std::vector<std::string> environment, Log log);
+  // `loop` and `turns` outlive this. `environment` is for weaver, "NAME=value".
+  Agent(io::EventLoop& loop, AgentOptions options, std::vector<std::string> environment,
+        Turns& turns, Log log);
 
-  // Until SIGTERM or until weaver is given up: the exit code.
+  // Until the turn is over or weaver is given up: the exit code.
   int run();
 
   // For the status pages.
@@ -42,6 +44,7 @@ class Agent {
   const Machines& machines() const { return machines_; }
   const NodeNetwork& network() const { return network_; }
   const Supervisor& supervisor() const { return supervisor_; }
+  Role role() const { return turns_.role(); }
   ListWatch::Status nodes() const { return nodes_->status(); }
   std::optional<Reclaim::Status> reclaim() const;
   // What keeps weaver from being started; empty: it was.
@@ -73,6 +76,7 @@ class Agent {
   void start_machines(PeerName own);
   void decide_takeover();
   void on_seed_decided(const SeedDecided& decided);
+  bool read_password();
   void ask_password();
   void launch_if_settled();
   void launch();
@@ -80,6 +84,7 @@ class Agent {
   void on_daemon_up();
   void on_state(bool up, const std::string& why);
   void on_signal(int number);
+  void look_at_turn();
   void install();
   void check_kernel();
   void store(const AgentState& state);
@@ -88,6 +93,7 @@ class Agent {
   io::EventLoop& loop_;
   AgentOptions options_;
   std::vector<std::string> environment_;
+  Turns& turns_;
   Log log_;
   crypto::SodiumRng rng_;
   StateFile state_file_;
@@ -100,6 +106,7 @@ class Agent {
   std::unique_ptr<io::HttpServer> stand_in_;  // until weaver is started
   Supervisor supervisor_;
   io::Timer installer_;
+  io::Timer turn_timer_;
   MachineOf<ListWatch> nodes_;
   MachineOf<ListWatch> policies_;
   MachineOf<Peers> peers_;

@@ -167,6 +167,7 @@ std::vector<std::string> Agent::faults() const {
   add("CNI configuration: ", network_.config_fault());
   add("kernel: ", bridge_filter_problem_);
   add("kernel: ", ip_forward_problem_);
+  add("", turns_.bridging(loop_.now()));
   if (!network_.before_ours().empty()) {
     add("CNI configuration: ", join(network_.before_ours(), ", ") + " sorts before ours");
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// weave-kube: reads flags and environment, and runs the agent.
+// weave-kube: reads flags and environment, and runs the agent when it is its turn.
 #include <csignal>
 #include <cstdio>
 
@@ -39,9 +39,16 @@ int main(int argc, char** argv) {
   if (const auto* leaving = std::get_if<kube::UninstallOptions>(&parsed)) {
     return kube::uninstall(*leaving, kube::log_to_stderr(LogLevel::info));
   }
-  auto& options = std::get<kube::AgentOptions>(parsed);
+  const auto& options = std::get<kube::AgentOptions>(parsed);
   const kube::Log log = kube::log_to_stderr(options.log_level);
-  io::EventLoop loop;
-  kube::Agent agent(loop, std::move(options), std::move(environment), log);
-  return agent.run();
+  kube::Turns turns({.role = options.role,
+                     .db_prefix = options.launch.db_prefix,
+                     .node = options.launch.node_name,
+                     .status = options.status},
+                    log);
+  return turns.run([&] {
+    io::EventLoop loop;
+    kube::Agent agent(loop, options, environment, turns, log);
+    return agent.run();
+  });
 }

@@ -28,6 +28,8 @@ usage: weave-kube [FLAGS] [WEAVER-FLAGS] [PEER...]
                       account's, else kube-system)
   --weaver FILE       the daemon (default: beside this program)
   --plugin FILE       the CNI plugin weave-net (default: beside this program)
+  --standby           serve this node only while the weave-kube that served it is away: where its
+                      pod is replaced, and until the new one is there
   --uninstall         instead of running: wait for weaver's end, then remove from the node what both
                       have put there
   --stay              with --uninstall: then wait to be stopped
@@ -37,12 +39,14 @@ usage: weave-kube [FLAGS] [WEAVER-FLAGS] [PEER...]
                          (default 0.0.0.0:6785; none: not served)
   WEFT_PASSWORD_SECRET   Secret that holds the password where WEAVE_PASSWORD is empty; a random one
                          is put there if there is none (default: no encryption without a password)
+  WEFT_PASSWORD_FILE     file with that Secret's value, which the kubelet keeps up to date; read whenever
+                         weaver's turn begins, and if it is not empty used instead of WEAVE_PASSWORD
   POD_NAMESPACE, POD_NAME, POD_UID  of this pod, for Events
 )";
 
 struct Raw {
   std::string server, token_file, ca_file, name_space, weaver, plugin;
-  bool help = false, version = false, uninstall = false, stay = false;
+  bool help = false, version = false, standby = false, uninstall = false, stay = false;
   std::vector<std::string> rest;
 };
 
@@ -65,6 +69,8 @@ std::variant<Raw, std::string> take_own(const std::vector<std::string>& argument
       raw.help = true;
     } else if (argument == "--version") {
       raw.version = true;
+    } else if (argument == "--standby") {
+      raw.standby = true;
     } else if (argument == "--uninstall") {
       raw.uninstall = true;
     } else if (argument == "--stay") {
@@ -156,12 +162,15 @@ std::variant<AgentOptions, UninstallOptions, EarlyExit> parse_options(
   if (const auto* wrong = std::get_if<std::string>(&taken)) return fault(*wrong);
   const Raw& raw = std::get<Raw>(taken);
   if (raw.stay && !raw.uninstall) return fault("--stay goes with --uninstall");
+  if (raw.standby && raw.uninstall) return fault("--standby and --uninstall exclude each other");
   if (raw.help) return EarlyExit{.code = 0, .text = usage()};
   if (raw.version) return EarlyExit{.code = 0, .text = "weave-kube " WEFT_VERSION "\n"};
   LaunchVariables left = variables;
   AgentOptions out;
+  if (raw.standby) out.role = Role::standby;
   const std::string status = take(left, "WEFT_KUBE_STATUS_ADDR");
   out.password_secret = take(left, "WEFT_PASSWORD_SECRET");
+  out.password_file = take(left, "WEFT_PASSWORD_FILE");
   out.pod_name = take(left, "POD_NAME");
   out.pod_uid = take(left, "POD_UID");
   out.name_space = name_space_of(raw, take(left, "POD_NAMESPACE"));

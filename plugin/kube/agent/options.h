@@ -12,11 +12,13 @@
 #include "plugin/kube/agent/uninstall.h"
 #include "plugin/kube/client/cluster.h"
 #include "plugin/kube/core/launch_environment.h"
+#include "plugin/kube/core/turn.h"
 #include "router/io/http_address.h"
 
 namespace weft::kube {
 
 struct AgentOptions {
+  Role role = Role::primary;
   LaunchSettings launch;
   Cluster cluster;
   io::HttpAddress daemon;                 // weaver's API
@@ -25,6 +27,7 @@ struct AgentOptions {
   std::string name_space = "kube-system";  // of the ConfigMap, the Lease and the Secret
   std::string pod_name, pod_uid;           // ours, for Events; empty: not known
   std::string password_secret;             // where a password is kept if none is given
+  std::string password_file;               // what is in it now goes before the one that is given
   std::string weaver, plugin;              // programs
   std::string cni_conf_dir, cni_bin_dir;
   LogLevel log_level = LogLevel::info;

@@ -67,6 +67,7 @@ std::string status_text(const Agent& agent) {
   append_line(out, "Version", WEFT_VERSION);
   append_line(out, "Node", options.launch.node_name);
   append_line(out, "Ready", why.empty() ? "yes" : "no: " + why);
+  append_line(out, "Role", agent.role() == Role::standby ? "standby, serves" : "serves");
   append_line(out, "Weaver", pid ? "process " + std::to_string(*pid) : "does not run");
   append_line(out, "Restarts", std::to_string(agent.supervisor().restarts()));
   append_line(out, "Gateway", exposed ? exposed->text() : "none");

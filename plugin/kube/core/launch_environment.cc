@@ -44,7 +44,7 @@ constexpr std::array kReplaced{
 };
 
 // Those that are read, here or by the agent itself.
-constexpr std::array<std::string_view, 26> kRead{"CONN_LIMIT",
+constexpr std::array<std::string_view, 27> kRead{"CONN_LIMIT",
                                                  "EXPECT_NPC",
                                                  "HAIRPIN_MODE",
                                                  "IPALLOC_INIT",
@@ -68,6 +68,7 @@ constexpr std::array<std::string_view, 26> kRead{"CONN_LIMIT",
                                                  kAllowUnenforced,
                                                  "WEFT_CNI_ANTI_SPOOFING",
                                                  "WEFT_CNI_CHAIN",
+                                                 "WEFT_PASSWORD_FILE",
                                                  "WEFT_PASSWORD_SECRET",
                                                  "WEFT_KUBE_STATUS_ADDR"};
 

@@ -21,7 +21,8 @@ bool is_plugin(const std::string& name) {
 
 std::vector<std::string> leftovers(const HostPlaces& places) {
   std::vector<std::string> out{places.cni_conf_dir + "/" + std::string(kCniFile),
-                               places.db_prefix + "weft-kube.json"};
+                               places.db_prefix + "weft-kube.json",
+                               places.db_prefix + "weft-kube.turn"};
   for (const std::string& name : names_in(places.cni_bin_dir)) {
     if (is_plugin(name)) out.push_back(places.cni_bin_dir + "/" + name);
   }

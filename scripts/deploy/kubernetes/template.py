@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The part of Helm's template language that our chart keeps to, so that the manifest can be made,
-and the chart tested, without Helm: if, else, with, range over a table, pipelines of the functions
+and the chart tested, without Helm: if, else if, else, with, range over a table, pipelines of the functions
 below, and trimmed markers. What is beyond it is an error."""
 import json
 import re
@@ -61,6 +61,7 @@ FUNCTIONS = {
     "or": lambda *values: next((value for value in values if value), values[-1]),
     "eq": lambda one, other: one == other,
     "ne": lambda one, other: one != other,
+    "dict": lambda *pairs: dict(zip(pairs[::2], pairs[1::2])),
 }
 
 
@@ -73,6 +74,8 @@ class Scope:
             return json.loads(word)
         if re.fullmatch(r"-?[0-9]+", word):
             return int(word)
+        if word in ("true", "false"):
+            return word == "true"
         if word == ".":
             return self.dot
         head, *fields = word.split(".")
@@ -134,15 +137,30 @@ def _block(pieces, ends):
         verb, _, rest = piece[1].partition(" ")
         if piece[1] in ends:
             return nodes, piece[1]
+        if verb == "else" and rest.startswith("if ") and "else" in ends:
+            # As if it were an `if` inside `else`; both end at the one marker.
+            pieces.insert(0, ("mark", rest))
+            return nodes, "else if"
         if verb in ("if", "with", "range"):
             body, end = _block(pieces, ("else", "end"))
-            otherwise = _block(pieces, ("end",))[0] if end == "else" else []
+            otherwise = _otherwise(pieces, end)
             nodes.append((verb, rest, body, otherwise))
         else:
             nodes.append(("print", piece[1]))
     if ends:
         raise TemplateError(f"{' or '.join(ends)} is missing")
     return nodes, ""
+
+
+def _otherwise(pieces, end):
+    """The nodes of an else that ended a block by the marker `end`."""
+    if end == "else":
+        return _block(pieces, ("end",))[0]
+    if end == "else if":
+        condition = pieces.pop(0)[1].partition(" ")[2]
+        body, end = _block(pieces, ("else", "end"))
+        return [("if", condition, body, _otherwise(pieces, end))]
+    return []
 
 
 def _run_range(node, scope):
