@@ -17,11 +17,12 @@ AT_ONCE = 2
 LARGE = ("thousand",)  # minutes of a core: only with --all, or by name
 LARGE_TIMEOUT_SECONDS = 3600
 # Begun first, so that none is left to run alone.
-LONG = ("cni_cycles", "swift_paths", "kube", "relay", "paths")
+LONG = ("cni_cycles", "swift_paths", "kube", "kube_turns", "relay", "paths")
 # The product's programs, and what makes each in a build folder.
 PROGRAMS = {"weaver": "router/daemon/weaver", "weave": "router/cli/weave",
             "weave-net": "plugin/cni/weave-net", "weave-ipam": "plugin/cni/weave-net",
             "weave-kube": "plugin/kube/agent/weave-kube"}
+LOGS = f"{ROOT}/build/logs"
 MARK = re.compile(r"^(PASS|FAIL|SKIP): ", re.MULTILINE)
 
 
@@ -66,6 +67,13 @@ def _name(path):
     return os.path.basename(path).removesuffix("_test.py")
 
 
+def _keep(log, config_name, name):
+    """What a program printed, its figures among it, also if all is well."""
+    os.makedirs(LOGS, exist_ok=True)
+    with open(f"{LOGS}/netns-{config_name}-{name}.log", "w", encoding="utf-8") as file:
+        file.write(log)
+
+
 def _run_one(path, config_name, bin_dir):
     start = time.monotonic()
     # A lab of its own for each: short, since names of interfaces and namespaces come from it.
@@ -81,6 +89,7 @@ def _run_one(path, config_name, bin_dir):
     except subprocess.TimeoutExpired as late:
         log, code = (late.stdout or b"").decode(errors="replace"), 1
         note = f"over {TIMEOUT_SECONDS} s"
+    _keep(log, config_name, _name(path))
     marks = MARK.findall(log)
     outcome = Outcome("netns", config_name, _name(path), marks.count("PASS"), marks.count("FAIL"),
                       marks.count("SKIP"), time.monotonic() - start, log, note)

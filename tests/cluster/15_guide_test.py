@@ -13,6 +13,8 @@ from harness import (SPACE, SYSTEM, WEB_PORT, all_web_pods, api, api_of, apply, 
 from kubelab.control_plane import DNS_ADDRESS
 from netlab import netns
 
+# A kubelet may take its time for that, 48 s as measured.
+SANDBOX_SECONDS = 120
 HOST_PORT = 18080
 NAME = f"web.{SPACE}.svc.cluster.local"
 
@@ -182,8 +184,11 @@ def test_host_port():
             ns, node.address, HOST_PORT).split()[1:] == ["published", node.name])
         check(f"hostPort, by portmap: {what} reaches the pod by the node's address", good,
               error or "")
+    sandbox = node.sandbox(SPACE, "published")["ID"]
     kubectl("delete", "pod", "published", "-n", SPACE)
-    wait_for("hostPort: nothing is left of it in iptables once the pod is gone", 20,
+    wait_for("hostPort: the kubelet ends the pod's sandbox", SANDBOX_SECONDS,
+             lambda: sandbox not in node.ctr("tasks", "ls"))
+    wait_for("hostPort: nothing is left of it in iptables then", 2,
              lambda: f"dport {HOST_PORT}" not in node.sh("iptables-save"))
 
 

@@ -9,7 +9,7 @@ from harness import (SYSTEM, all_ready, check, cluster, ensure_installed, kubect
 READY_AGAIN_SECONDS = 60
 STANDBY = "weave-net-standby"
 # Half a second without a path, twice, and TCP's wait before it sends again.
-SILENCE_SECONDS_MAX = 5
+SILENCE_SECONDS_MAX = 3
 
 
 def roll(*names):

@@ -182,9 +182,11 @@ class Pod:
 
 
 def web_pods():
-    """By node; those that are ready."""
+    """By node; those that are ready. Pods of nodes that are no more stay listed for a while."""
+    there = {node.name for node in cluster().nodes()}
     return {pod["spec"]["nodeName"]: Pod(pod) for pod in api().pods(SPACE, "app=web")
             if api_of.condition(pod, "Ready") == "True" and
+            pod["spec"].get("nodeName") in there and
             "deletionTimestamp" not in pod["metadata"] and "podIP" in pod["status"]}
 
 
