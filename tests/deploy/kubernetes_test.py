@@ -243,7 +243,8 @@ class Rights(unittest.TestCase):
                 "privileged": False, "allowPrivilegeEscalation": False,
                 "readOnlyRootFilesystem": True,
                 "capabilities": {"drop": ["ALL"], "add": ["NET_ADMIN", "NET_RAW", "SYS_ADMIN"]}})
-            self.assertEqual(spec["securityContext"], {"seccompProfile": {"type": "RuntimeDefault"}})
+            self.assertEqual(spec["securityContext"],
+                             {"seccompProfile": {"type": "RuntimeDefault"}})
             self.assertFalse({"hostPID", "hostIPC", "initContainers"} & set(spec))
 
     def test_no_more_of_the_node_is_mounted_than_is_needed(self):

@@ -129,7 +129,7 @@ void Agent::on_signal(int number) {
 }
 
 void Agent::look_at_turn() {
-  turn_timer_.arm(loop_.now() + Turns::kLook);
+  turn_timer_.arm(loop_.now() + turns_.pause());
   if (stopping_) return;
   const Turns::Verdict verdict = turns_.look(loop_.now());
   if (verdict == Turns::Verdict::go_on) return;

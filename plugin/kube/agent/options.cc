@@ -39,8 +39,9 @@ usage: weave-kube [FLAGS] [WEAVER-FLAGS] [PEER...]
                          (default 0.0.0.0:6785; none: not served)
   WEFT_PASSWORD_SECRET   Secret that holds the password where WEAVE_PASSWORD is empty; a random one
                          is put there if there is none (default: no encryption without a password)
-  WEFT_PASSWORD_FILE     file with that Secret's value, which the kubelet keeps up to date; read whenever
-                         weaver's turn begins, and if it is not empty used instead of WEAVE_PASSWORD
+  WEFT_PASSWORD_FILE     file with that Secret's value, which the kubelet keeps up to date; read
+                         whenever this program comes to serve, and used instead of WEAVE_PASSWORD
+                         if it is not empty
   POD_NAMESPACE, POD_NAME, POD_UID  of this pod, for Events
 )";
 

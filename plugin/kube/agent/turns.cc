@@ -156,6 +156,10 @@ Turns::Verdict Turns::look(TimePoint now) {
   return turn_.may_end(now) ? Verdict::end : Verdict::go_on;
 }
 
+Duration Turns::pause() const {
+  return config_.role == Role::primary && !turn_.end_asked() ? kCalmLook : kLook;
+}
+
 std::string Turns::bridging(TimePoint now) const {
   if (config_.role != Role::standby || !serving_since_) return "";
   if (now - *serving_since_ < kBridgingLong) return "";

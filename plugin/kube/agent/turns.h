@@ -34,6 +34,7 @@ class Turns {
  public:
   // How often the other processes are looked at; a node may be without weaver for so long.
   static constexpr Duration kLook = std::chrono::milliseconds(50);
+  static constexpr Duration kCalmLook = std::chrono::seconds(1);
 
   struct Config {
     Role role = Role::primary;
@@ -50,6 +51,8 @@ class Turns {
   // For the agent that serves.
   enum class Verdict : std::uint8_t { go_on, hand_over, end };
   Verdict look(TimePoint now);
+  // Until the next look: long, where nothing but SIGTERM can end the turn.
+  Duration pause() const;
   void on_end_asked(TimePoint now) { turn_.on_end_asked(now); }
   // Why a standby has served so long that people should know; empty: it has not.
   std::string bridging(TimePoint now) const;

@@ -89,8 +89,9 @@ OPTIONS = [
     Option("maxUnavailable", 1, {"type": ["integer", "string"]},
            "Nodes whose pod of weave-net, and of weave-net-standby, is replaced at once."),
     Option("standby.enabled", True, SWITCH,
-           "Make the DaemonSet weave-net-standby, whose pod serves a node while that of weave-net is "
-           "replaced. False: pods cannot reach other nodes for the ten seconds and more of that."),
+           "Make the DaemonSet weave-net-standby, whose pod serves a node while that of weave-net "
+           "is replaced. False: pods cannot reach other nodes for the ten seconds and more of "
+           "that."),
     Option("standby.port", 6786, PORT, "TCP port of its pages, on loopback."),
     Option("standby.resources", {"requests": {"cpu": "10m", "memory": "32Mi"}}, TABLE,
            "Of its container, which sleeps nearly always."),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The part of Helm's template language that our chart keeps to, so that the manifest can be made,
-and the chart tested, without Helm: if, else if, else, with, range over a table, pipelines of the functions
-below, and trimmed markers. What is beyond it is an error."""
+and the chart tested, without Helm: if, else if, else, with, range over a table, pipelines of the
+functions below, and trimmed markers. What is beyond it is an error."""
 import json
 import re
 

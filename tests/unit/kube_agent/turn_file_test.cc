@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/kube/files/turn_file.h"
-#include "tests/unit/result_text.h"
 
 #include <cstdlib>
 #include <filesystem>
@@ -10,6 +9,8 @@
 #include <doctest/doctest.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "tests/unit/result_text.h"
 
 using namespace weft;
 using namespace weft::kube;
