@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <deque>
 #include <mutex>
 #include <thread>
@@ -113,7 +114,13 @@ void Resolver::State::add(Lookup lookup) {
   waiting.push_back(std::move(lookup));
   if (thread_runs) return;
   thread_runs = true;
+  // Signals are for the thread with the loop, which may end before this one does.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
   std::thread([self = shared_from_this()] { work(self); }).detach();
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 Resolver::Resolver(EventLoop& loop) : state_(std::make_shared<State>()) {

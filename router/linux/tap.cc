@@ -24,8 +24,8 @@ constexpr unsigned kUso4 = 0x20;
 constexpr unsigned kUso6 = 0x40;
 
 struct Step {
-  unsigned flags;
-  TapOffloads meaning;
+  unsigned flags = 0;
+  TapOffloads meaning{};
 };
 // From the best to nothing. The kernel takes a set as a whole or refuses it with EINVAL.
 constexpr std::array kSteps{

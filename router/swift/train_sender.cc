@@ -124,8 +124,8 @@ int TrainSender::send_whole(int fd, const Train& train) {
 
 Sent TrainSender::send_singly(int fd, const Train& train) {
   Envelope envelope(train, 0);
-  std::array<iovec, Train::kSegmentsMax> parts;
-  std::array<mmsghdr, Train::kSegmentsMax> messages;
+  std::array<iovec, Train::kSegmentsMax> parts{};
+  std::array<mmsghdr, Train::kSegmentsMax> messages{};
   unsigned count = 0;
   for (std::size_t at = 0; at < train.bytes.size() && count < parts.size(); ++count) {
     const std::size_t size = std::min<std::size_t>(train.segment_size, train.bytes.size() - at);

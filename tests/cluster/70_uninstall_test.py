@@ -31,7 +31,7 @@ def left_on(node):
 def test_too_early():
     kubectl("apply", "-f", UNINSTALLER)
     wait_for("applied while Weft runs, the uninstaller waits and says so", 30, lambda: said().count(
-        "weaver runs on this node: waiting") == len(cluster().nodes()))
+        "Weft runs on this node: waiting") == len(cluster().nodes()))
     kubectl("delete", "-f", UNINSTALLER)
     wait_for("and goes when it is deleted", PODS_END_SECONDS,
              lambda: not api().pods(SYSTEM, "name=weave-uninstall"))

@@ -141,8 +141,11 @@ class KubeHost:
         return printed.get("code", 0), printed.get("msg", "")
 
     def logged(self, text):
+        return self.times_logged(text) > 0
+
+    def times_logged(self, text):
         with open(self.log, errors="replace") as file:
-            return text in file.read()
+            return file.read().count(text)
 
     def attach(self, name, asked=None):
         """A pod, by the plugin that was installed and the configuration that was written; what is

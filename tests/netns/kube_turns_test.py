@@ -96,6 +96,47 @@ def killed(primary, standby, pod, address):
     checked_gap("kill -9", pings)
 
 
+def back_at_once(primary, standby):
+    """The new pod is there while the standby has hardly begun."""
+    for delay in (0.0, 0.03, 0.06, 0.1, 0.2):
+        begun = standby.times_logged("serves this node from now on")
+        shut(primary, signal.SIGKILL)
+        end = time.monotonic() + 10
+        while standby.times_logged("serves this node from now on") == begun:
+            if time.monotonic() > end:
+                raise AssertionError("the standby does not serve")
+            time.sleep(0.01)
+        time.sleep(delay)
+        primary.start()
+        wait_for(f"back after {delay} s: the standby hands over, however far it has come", 20,
+                 lambda: primary.ready() and stands_by(standby))
+
+
+def without_api(cluster, primary, standby, pod, address):
+    pings = Pings(pod, address)
+    cluster.api.stop()
+    shut(primary)
+    primary.ended(10)
+    wait_for("without the API server: the standby serves", 20, lambda: serves(standby))
+    primary.start(WEAVE_PASSWORD="a new one")
+    wait_for("without the API server: and hands over", 20,
+             lambda: primary.ready() and stands_by(standby))
+    checked_gap("without the API server", pings)
+    cluster.api_up()
+
+
+def restarted(primary, standby):
+    """While no pod of weave-net is there."""
+    shut(primary)
+    wait_for("standby restarted: it served", 20, lambda: serves(standby))
+    shut(standby, signal.SIGKILL)
+    standby.ended(5)
+    standby.start()
+    time.sleep(2)
+    check("standby restarted: it waits for weave-net at first", stands_by(standby))
+    wait_for("standby restarted: and serves when that does not come", 60, lambda: serves(standby))
+
+
 def folder_cleaned(primary, standby):
     """As for a cloned node: somebody removes the state with everything beside it."""
     before = primary.weaver()
@@ -197,10 +238,15 @@ def story():
             capture_output=True).returncode == 0)
         rollout(host, standby, pod, address)
         killed(host, standby, pod, address)
+        back_at_once(host, standby)
         folder_cleaned(host, standby)
         both_at_once(host, standby, pod, address)
         surge(cluster, host, standby, pod, address)
         new_password(cluster, cluster.hosts[:2], standby, password_file)
+        host.start(WEAVE_PASSWORD="a new one")
+        wait_for("password: the new pod serves", 20, host.ready)
+        without_api(cluster, host, standby, pod, address)
+        restarted(host, standby)
         long_away(standby, host)
         shut(host)
         shut(standby)

@@ -93,6 +93,7 @@ Supervisor::Handlers Agent::supervisor_handlers() {
                 exit_code_ = exit_code;
                 loop_.stop();
               },
+          .another_would_serve = [this] { return turns_.another_would_serve(); },
           .log = log_};
 }
 
@@ -105,27 +106,32 @@ int Agent::run() {
     log_(line(LogLevel::error, "main", to_string(watched.error())));
     return 1;
   }
-  const SignalsHeard heard;
   const StatusServer server(loop_, *this, log_);
   if (options_.status && !server.serves()) return 1;
-  const auto own = own_name();
-  if (!own) return 1;
-  install();
-  start_machines(*own);
-  look_at_turn();
-  loop_.run();
+  {
+    const SignalsHeard heard;
+    const auto own = own_name();
+    if (!own) return 1;
+    install();
+    start_machines(*own);
+    turn_timer_.arm(loop_.now());
+    loop_.run();
+  }
+  loop_.run_for(Duration{0});  // a signal that was taken, but not told of yet
   return exit_code_;
 }
 
 void Agent::on_signal(int number) {
   if (number == SIGCHLD) return supervisor_.on_child_signal();
   if (number == SIGQUIT) return supervisor_.signal(number);
+  turns_.on_end_asked(loop_.now());  // also in the middle of a hand-over
   if (stopping_) return;
-  turns_.on_end_asked(loop_.now());
   look_at_turn();
-  if (!stopping_) {
+  if (stopping_) return;
+  if (supervisor_.pid()) {
     log_(line(LogLevel::info, "main", "asked to end; goes on until another is there to take over"));
   }
+  supervisor_.end_with_weaver();
 }
 
 void Agent::look_at_turn() {
@@ -168,6 +174,7 @@ void Agent::start_machines(PeerName own) {
   seed_.emplace(Seed::Config{.own = own,
                              .range = launch.range,
                              .forced_init = launch.forced_init,
+                             .patience = turns_.fresh() ? kSeedPatienceFresh : kSeedPatience,
                              .name_space = options_.name_space},
                 Seed::Stored{.ring = state_.ring,
                              .listed_in = state_.listed_in,

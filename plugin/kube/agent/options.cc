@@ -11,6 +11,7 @@ namespace {
 
 constexpr int kUsageError = 2;
 constexpr std::string_view kStatusDefault = "0.0.0.0:6785";
+constexpr std::string_view kStandbyDefault = "127.0.0.1:6786";
 constexpr std::size_t kNameSpaceMax = 1024;
 constexpr const char* kHelp =
     R"(weave-kube runs weaver on a Kubernetes node: finds the peers among the cluster's nodes,
@@ -36,7 +37,7 @@ usage: weave-kube [FLAGS] [WEAVER-FLAGS] [PEER...]
   --help, --version
 
   WEFT_KUBE_STATUS_ADDR  /healthz, /readyz, /status and /metrics of this program
-                         (default 0.0.0.0:6785; none: not served)
+                         (default 0.0.0.0:6785, of a standby 127.0.0.1:6786; none: not served)
   WEFT_PASSWORD_SECRET   Secret that holds the password where WEAVE_PASSWORD is empty; a random one
                          is put there if there is none (default: no encryption without a password)
   WEFT_PASSWORD_FILE     file with that Secret's value, which the kubelet keeps up to date; read
@@ -121,7 +122,7 @@ std::optional<EarlyExit> set_addresses(AgentOptions& out, std::string status) {
     return fault("WEAVE_HTTP_ADDR '" + out.launch.http_addr + "': " + to_string(daemon.error()));
   }
   out.daemon = *daemon;
-  if (status.empty()) status = kStatusDefault;
+  if (status.empty()) status = out.role == Role::standby ? kStandbyDefault : kStatusDefault;
   if (status == "none") return std::nullopt;
   auto at = io::HttpAddress::parse(status);
   if (!at) return fault("WEFT_KUBE_STATUS_ADDR '" + status + "': " + to_string(at.error()));

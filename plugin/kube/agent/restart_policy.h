@@ -21,6 +21,8 @@ class RestartPolicy {
   // One that lived so long was alive, and what ended it is a new matter.
   static constexpr Duration kAlive = std::chrono::seconds(20);
   static constexpr int kEarlyDeathsMax = 8;  // in a row: 23 seconds of trying
+  // Where another would serve the node meanwhile: half a second.
+  static constexpr int kEarlyDeathsBesideAnother = 2;
   static constexpr int kWrongCommandLine = 2;
 
   struct Restart {
@@ -29,13 +31,14 @@ class RestartPolicy {
   struct GiveUp {
     int exit_code = 1;
   };
-  std::variant<Restart, GiveUp> on_exit(Duration lived, int exit_code) {
+  std::variant<Restart, GiveUp> on_exit(Duration lived, int exit_code, bool another_would_serve) {
     if (exit_code == kWrongCommandLine) return GiveUp{exit_code};
     if (lived >= kAlive) {
       wait_ = kFirst;
       early_deaths_ = 0;
     }
-    if (++early_deaths_ > kEarlyDeathsMax) return GiveUp{exit_code == 0 ? 1 : exit_code};
+    const int most = another_would_serve ? kEarlyDeathsBesideAnother : kEarlyDeathsMax;
+    if (++early_deaths_ > most) return GiveUp{exit_code == 0 ? 1 : exit_code};
     const Duration wait = wait_;
     wait_ = std::min(wait_ * 2, kMax);
     return Restart{wait};

@@ -49,6 +49,12 @@ void Supervisor::stop() {
   grace_.arm(loop_.now() + kStopGrace);
 }
 
+void Supervisor::end_with_weaver() {
+  stopping_ = true;
+  restart_.arm(std::nullopt);
+  if (!pid_) handlers_.on_over(0);
+}
+
 void Supervisor::kill_hanging(const std::string& why) {
   if (!pid_) return;
   log(LogLevel::error, "weaver hangs and is killed: " + why);
@@ -74,9 +80,12 @@ void Supervisor::on_end(int exit_code) {
   const Duration lived = loop_.now() - started_at_;
   const std::string what =
       "weaver ended with code " + std::to_string(exit_code) + " after " + seconds_text(lived);
-  const auto verdict = policy_.on_exit(lived, exit_code);
+  const auto verdict = policy_.on_exit(lived, exit_code, handlers_.another_would_serve());
   if (const auto* give_up = std::get_if<RestartPolicy::GiveUp>(&verdict)) {
-    log(LogLevel::error, what + "; its last lines say why. Leaving the restart to the kubelet");
+    log(LogLevel::error, what +
+                             "; its last lines say why. Leaving the restart to the kubelet, and "
+                             "the node to its standby if "
+                             "there is one");
     return handlers_.on_over(give_up->exit_code);
   }
   const Duration wait = std::get<RestartPolicy::Restart>(verdict).after;

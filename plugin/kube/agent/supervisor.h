@@ -31,6 +31,7 @@ class Supervisor {
     std::function<void()> on_started;
     std::function<void()> on_ended;              // it will be started again
     std::function<void(int exit_code)> on_over;  // it will not
+    std::function<bool()> another_would_serve;   // somebody else's weaver, if ours were given up
     std::function<void(const LogLine&)> log;
   };
   Supervisor(io::EventLoop& loop, Handlers handlers);
@@ -38,6 +39,8 @@ class Supervisor {
   void start(Program program);
   // SIGTERM, and SIGKILL if that does not help; then on_over(0). At once if nothing runs.
   void stop();
+  // When weaver ends by itself, as with the whole host, it is over. At once if nothing runs.
+  void end_with_weaver();
   // A weaver that does not answer any more is killed, and started again as after a crash.
   void kill_hanging(const std::string& why);
   void signal(int number) const;  // passed on as it is

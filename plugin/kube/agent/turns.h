@@ -19,6 +19,8 @@
 
 namespace weft::kube {
 
+std::string turn_file_of(const std::string& db_prefix);
+
 // SIGTERM and SIGINT are kept by the kernel from hold() on, also between one loop and the next, and
 // are delivered while one of these lives.
 class SignalsHeard {
@@ -54,13 +56,20 @@ class Turns {
   // Until the next look: long, where nothing but SIGTERM can end the turn.
   Duration pause() const;
   void on_end_asked(TimePoint now) { turn_.on_end_asked(now); }
+  // Another served until a moment ago, so nothing can have happened to what it stored.
+  bool fresh() const { return fresh_; }
+  // A standby is there that would serve if we ended.
+  bool another_would_serve() const;
   // Why a standby has served so long that people should know; empty: it has not.
   std::string bridging(TimePoint now) const;
   Role role() const { return config_.role; }
 
  private:
+  void open_file(TimePoint now);
+  void renew_file(TimePoint now);
+  void observe(TimePoint now);
   bool try_turn(TimePoint now);
-  void renew_file();
+  void heed_history(TimePoint now);
   std::unique_ptr<io::HttpServer> waiting_server(io::EventLoop& loop) const;
   // The exit code if it was asked to end.
   std::optional<int> wait();
@@ -70,7 +79,12 @@ class Turns {
   std::string path_;
   Turn turn_;
   std::optional<TurnFile> file_;
+  std::string trouble_;  // why there is no file
+  std::optional<TimePoint> next_open_;
+  std::optional<TimePoint> next_history_;
   std::optional<TimePoint> serving_since_;
+  bool fresh_ = false;
+  bool displaced_ = false;  // another has taken our place
   bool handed_over_ = false;
 };
 

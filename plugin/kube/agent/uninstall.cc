@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "plugin/kube/agent/turns.h"
+#include "plugin/kube/files/turn_file.h"
 #include "router/process/child.h"
 
 namespace weft::kube {
@@ -48,6 +50,15 @@ bool weaver_runs(const UninstallOptions& options) {
   return end && end->exit_code == 0;
 }
 
+// Between the weaver of the one pod and that of the other there is a moment without any.
+bool pods_are_here(const std::string& db_prefix) {
+  const std::string path = turn_file_of(db_prefix);
+  if (!std::filesystem::exists(path)) return false;
+  auto file = TurnFile::open(path);
+  using enum TurnFile::Place;
+  return file && (file->taken(serving) || file->taken(heir) || file->taken(standby));
+}
+
 // Empty: done.
 std::string reset(const UninstallOptions& options) {
   const std::string& prefix = options.places.db_prefix;
@@ -70,10 +81,12 @@ std::string reset(const UninstallOptions& options) {
 
 int uninstall(const UninstallOptions& options, const Log& log) {
   const EndSignals signals;
-  for (bool told = false; weaver_runs(options); told = true) {
+  for (bool told = false; pods_are_here(options.places.db_prefix) || weaver_runs(options);
+       told = true) {
     if (!told) {
       log(line(LogLevel::warning, "uninstall",
-               "weaver runs on this node: waiting for the end of its DaemonSet, weave-net"));
+               "Weft runs on this node: waiting for the end of its DaemonSets, weave-net and "
+               "weave-net-standby"));
     }
     if (signals.came_within(kPoll)) return kFailed;
   }

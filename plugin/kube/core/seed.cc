@@ -70,7 +70,7 @@ Seed::Seed(Config config, Stored stored, Rng& rng, RequestIds& ids)
       object_(config_map_address(config_), rng, ids) {}
 
 void Seed::start(TimePoint now, Effects& out) {
-  if (stored_.ring || !config_.forced_init.empty()) give_up_at_ = now + kSeedPatience;
+  if (stored_.ring || !config_.forced_init.empty()) give_up_at_ = now + config_.patience;
   check(now, out);
 }
 

@@ -22,6 +22,9 @@ inline constexpr std::size_t kSeedPeersMax = 100;
 // With a ring on disk the daemon starts after so long without an answer. Without one there is
 // nothing that it could safely start with, so it waits for the API server.
 inline constexpr Duration kSeedPatience = std::chrono::seconds(10);
+// The same where another process of this node served it until a moment ago: in so short a time
+// nobody takes a node for gone.
+inline constexpr Duration kSeedPatienceFresh = std::chrono::milliseconds(300);
 // How often the record is looked at again, in case somebody deleted the ConfigMap: a node that is
 // new would take itself for the first.
 inline constexpr Duration kSeedPeriod = std::chrono::minutes(2);
@@ -48,6 +51,7 @@ class Seed {
     PeerName own;
     Cidr range;               // of --ipalloc-range
     std::string forced_init;  // IPALLOC_INIT, if the operator gave it
+    Duration patience = kSeedPatience;
     std::string name_space = "kube-system";
     std::string config_map = "weave-net";
   };

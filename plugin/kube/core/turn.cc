@@ -5,22 +5,38 @@ namespace weft::kube {
 
 void Turn::on_look(TimePoint now, const Others& others) {
   others_ = others;
-  seen_serving_ = seen_serving_ || others.serving;
+  if (others.serving) serving_seen_ = now;
   if (others.standby) standby_seen_ = now;
+  if (others.serving || others.heir) {
+    nobody_since_.reset();
+  } else if (!nobody_since_) {
+    nobody_since_ = now;
+  }
 }
 
-void Turn::forget() {
+void Turn::forget(TimePoint now) {
   others_ = {};
-  seen_serving_ = false;
+  serving_seen_.reset();
+  nobody_since_.reset();
+  not_before_ = now + kRenewal;
 }
 
 void Turn::on_end_asked(TimePoint now) {
   if (!end_asked_) end_asked_ = now;
 }
 
-bool Turn::may_serve() const {
-  if (others_.serving) return false;
-  return role_ == Role::primary || (seen_serving_ && !others_.heir);
+bool Turn::may_serve(TimePoint now) const {
+  if (others_.serving || (not_before_ && now < *not_before_)) return false;
+  // One that was asked to end is to begin nothing, but where others relied on it.
+  if (role_ == Role::primary) return !end_asked_;
+  if (others_.heir) return false;
+  if (serving_seen_) return true;
+  return !end_asked_ && ours_before_ && nobody_since_ && now - *nobody_since_ >= kAbsence;
+}
+
+bool Turn::may_leave() const {
+  if (!end_asked_) return false;
+  return role_ == Role::primary || others_.heir || !others_.leaving;
 }
 
 bool Turn::must_hand_over() const {
@@ -41,6 +57,10 @@ bool Turn::may_end(TimePoint now) const {
   const Duration waited = now - *end_asked_;
   if (waited >= kPatience) return true;
   return successor() ? waited >= kSettle : !hopes(now);
+}
+
+bool Turn::fresh(TimePoint now) const {
+  return serving_seen_ && now - *serving_seen_ < kFresh;
 }
 
 }  // namespace weft::kube

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file by which processes of one host, in whatever containers, see one another: each of three
+// A file by which processes of one host, in whatever containers, see one another: each of four
 // places in it is held by one process at most, and is free again when that process is gone, however
 // it ended. By locks of open file descriptions (fcntl(2), F_OFD_SETLK).
 #pragma once
@@ -14,7 +14,7 @@ namespace weft::kube {
 
 class TurnFile {
  public:
-  enum class Place : std::uint8_t { serving = 0, heir = 1, standby = 2 };
+  enum class Place : std::uint8_t { serving = 0, heir = 1, standby = 2, leaving = 3 };
 
   // Makes the file if need be, mode 0600. system: as the kernel says.
   static Result<TurnFile> open(const std::string& path);

@@ -192,11 +192,14 @@ TEST_CASE("routes: broadcast: trees that follow changes are those worked out ane
     for (std::size_t i = 0; i < size; ++i)
       peers[name(i)].name = name(i);
     auto flip = [&](std::size_t a, std::size_t b) {
-      for (auto [from, to] : {std::pair{a, b}, std::pair{b, a}}) {
-        auto& record = peers[name(from)];
+      for (auto [from, to] : {std::pair{name(a), name(b)}, std::pair{name(b), name(a)}}) {
+        auto& record = peers[from];
         ++record.version;
-        if (std::erase_if(record.connections, [&](auto& c) { return c.peer == name(to); }) == 0) {
-          record.connections.push_back({.peer = name(to), .established = rng.below(6) != 0});
+        const auto leads_there = [peer = to](auto& c) {
+          return c.peer == peer;
+        };
+        if (std::erase_if(record.connections, leads_there) == 0) {
+          record.connections.push_back({.peer = to, .established = rng.below(6) != 0});
           std::sort(record.connections.begin(), record.connections.end(),
                     [](auto& x, auto& y) { return x.peer < y.peer; });
         }

@@ -12,7 +12,7 @@ using std::chrono::seconds;
 namespace {
 
 std::optional<Duration> wait(RestartPolicy& policy, Duration lived, int code = 1) {
-  const auto verdict = policy.on_exit(lived, code);
+  const auto verdict = policy.on_exit(lived, code, false);
   const auto* restart = std::get_if<RestartPolicy::Restart>(&verdict);
   return restart != nullptr ? std::optional(restart->after) : std::nullopt;
 }
@@ -33,12 +33,22 @@ TEST_CASE("restart: one that never comes to life is given up, with its code") {
   for (int i = 0; i < RestartPolicy::kEarlyDeathsMax; ++i)
     total += wait(policy, seconds(0), 134).value();
   CHECK(total < seconds(30));
-  CHECK(std::get<RestartPolicy::GiveUp>(policy.on_exit(seconds(0), 134)).exit_code == 134);
+  CHECK(std::get<RestartPolicy::GiveUp>(policy.on_exit(seconds(0), 134, false)).exit_code == 134);
+}
+
+TEST_CASE("restart: one that never comes to life leaves the node to another sooner") {
+  RestartPolicy policy;
+  const auto over = [&] {
+    return std::holds_alternative<RestartPolicy::GiveUp>(policy.on_exit(seconds(0), 1, true));
+  };
+  CHECK_FALSE(over());
+  CHECK_FALSE(over());
+  CHECK(over());
 }
 
 TEST_CASE("restart: a wrong command line is not tried again") {
   RestartPolicy policy;
-  CHECK(std::get<RestartPolicy::GiveUp>(policy.on_exit(seconds(90), 2)).exit_code == 2);
+  CHECK(std::get<RestartPolicy::GiveUp>(policy.on_exit(seconds(90), 2, false)).exit_code == 2);
 }
 
 TEST_CASE("base64: there and back, as RFC 4648 has it") {

@@ -27,28 +27,75 @@ Turn seen(Role role, const Others& others, TimePoint now = kStart) {
 }  // namespace
 
 TEST_CASE("turn: a primary serves whenever nobody does") {
-  CHECK(seen(Role::primary, {}).may_serve());
-  CHECK(seen(Role::primary, {.standby = true}).may_serve());
-  CHECK_FALSE(seen(Role::primary, {.serving = true}).may_serve());
+  CHECK(seen(Role::primary, {}).may_serve(kStart));
+  CHECK(seen(Role::primary, {.standby = true}).may_serve(kStart));
+  CHECK_FALSE(seen(Role::primary, {.serving = true}).may_serve(kStart));
 }
 
 TEST_CASE("turn: a standby takes over from those that it has seen serve, unless there is an heir") {
   Turn turn(Role::standby);
   turn.on_look(kStart, {});
-  CHECK_FALSE(turn.may_serve());  // Weave may run here
+  CHECK_FALSE(turn.may_serve(kStart));  // Weave may run here
   turn.on_look(kStart, {.serving = true});
-  CHECK_FALSE(turn.may_serve());
+  CHECK_FALSE(turn.may_serve(kStart));
   turn.on_look(kStart, {.heir = true});
-  CHECK_FALSE(turn.may_serve());
+  CHECK_FALSE(turn.may_serve(kStart));
   turn.on_look(kStart, {});
-  CHECK(turn.may_serve());
+  CHECK(turn.may_serve(kStart));
 }
 
-TEST_CASE("turn: what was forgotten must be seen anew") {
+TEST_CASE("turn: what was forgotten must be seen anew, and nobody serves for a while") {
   Turn turn = seen(Role::standby, {.serving = true});
-  turn.forget();
+  turn.forget(kStart);
   turn.on_look(kStart, {});
-  CHECK_FALSE(turn.may_serve());
+  CHECK_FALSE(turn.may_serve(kStart + seconds(10)));
+  Turn primary = seen(Role::primary, {.serving = true});
+  primary.forget(kStart);
+  primary.on_look(kStart, {});
+  CHECK_FALSE(primary.may_serve(kStart + seconds(2)));
+  CHECK(primary.may_serve(kStart + Turn::kRenewal));
+}
+
+TEST_CASE("turn: where Weft served before, a standby does not wait for a primary for ever") {
+  Turn turn(Role::standby);
+  turn.on_history(true);
+  turn.on_look(kStart, {});
+  CHECK_FALSE(turn.may_serve(kStart + seconds(29)));
+  CHECK(turn.may_serve(kStart + Turn::kAbsence));
+  turn.on_look(kStart + seconds(29), {.heir = true});
+  turn.on_look(kStart + seconds(30), {});
+  CHECK_FALSE(turn.may_serve(kStart + seconds(59)));  // from when it was gone again
+  turn.on_history(false);
+  CHECK_FALSE(turn.may_serve(kStart + seconds(90)));
+}
+
+TEST_CASE("turn: asked to end, a waiting standby stays for the one that counted on it") {
+  Turn turn = seen(Role::standby, {.serving = true, .leaving = true});
+  CHECK_FALSE(turn.may_leave());  // nobody has asked
+  turn.on_end_asked(kStart);
+  CHECK_FALSE(turn.may_leave());
+  turn.on_look(kStart, {.serving = true, .heir = true, .leaving = true});
+  CHECK(turn.may_leave());
+  turn.on_look(kStart, {.serving = true});
+  CHECK(turn.may_leave());
+  turn.on_look(kStart, {});
+  CHECK(turn.may_serve(kStart));  // it has gone meanwhile
+}
+
+TEST_CASE("turn: asked to end, a waiting primary begins nothing") {
+  Turn turn = seen(Role::primary, {.serving = true});
+  turn.on_end_asked(kStart);
+  CHECK(turn.may_leave());
+  turn.on_look(kStart, {});
+  CHECK_FALSE(turn.may_serve(kStart));
+}
+
+TEST_CASE("turn: fresh is what another served until a moment ago") {
+  Turn turn = seen(Role::primary, {});
+  CHECK_FALSE(turn.fresh(kStart));
+  turn.on_look(kStart, {.serving = true});
+  CHECK(turn.fresh(kStart + seconds(1)));
+  CHECK_FALSE(turn.fresh(kStart + Turn::kFresh));
 }
 
 TEST_CASE("turn: a standby hands over to an heir, a primary does not") {
@@ -111,68 +158,87 @@ namespace {
 struct Process {
   Role role = Role::primary;
   Turn turn{Role::primary};
-  bool here = true, serving = false, heir = false, asked = false;
-  TimePoint back;         // of its successor, once it has gone
-  TimePoint serves_from;  // weaver takes a moment to start
+  bool here = true, serving = false, heir = false, leaving = false;
+  TimePoint back{};               // of its successor, once it has gone
+  TimePoint serves_from{};        // weaver takes a moment to start
+  std::optional<TimePoint> ends;  // and to end: until then it has the turn
+  bool goes = false;              // with the end of weaver
 };
 
 class Node {
  public:
   explicit Node(std::uint64_t seed) : rng_(seed) {
     for (const Role role : {Role::primary, Role::standby})
-      all_.push_back({.role = role, .turn = Turn(role)});
+      all_.push_back({.role = role, .turn = Turn(role), .ends = {}});
   }
 
   void step(TimePoint now) {
     for (Process& p : all_) {
-      if (!p.here && now >= p.back) p = {.role = p.role, .turn = Turn(p.role)};
-      if (p.here) look(p, now);
+      if (!p.here && now >= p.back) p = {.role = p.role, .turn = Turn(p.role), .ends = {}};
+      if (p.here) act(p, now);
     }
     const auto count =
         std::count_if(all_.begin(), all_.end(), [](const Process& p) { return p.serving; });
     CHECK(count <= 1);
     const bool served = std::any_of(all_.begin(), all_.end(), [&](const Process& p) {
-      return p.serving && now >= p.serves_from;
+      return p.serving && !p.ends && now >= p.serves_from;
     });
     if (served) last_served_ = now;
     longest_gap_ = std::max(longest_gap_, now - last_served_);
   }
   void roll(Role role, TimePoint now) {
     Process& p = all_[role == Role::primary ? 0 : 1];
-    if (!p.here || p.asked) return;
-    p.asked = true;
+    if (!p.here) return;
     p.turn.on_end_asked(now);
-    if (p.role == Role::standby) look(p, now);
-    if (!p.serving) go(p, now);
+    act(p, now);
   }
   Duration longest_gap() const { return longest_gap_; }
   bool primary_serves() const { return all_[0].serving; }
 
  private:
+  void act(Process& p, TimePoint now) {
+    if (p.ends) {
+      if (now < *p.ends) return;
+      p.serving = p.leaving = false;
+      p.ends.reset();
+      if (p.goes) return go(p, now);
+    }
+    look(p, now);
+    if (p.serving) {
+      serve(p, now);
+    } else if (p.turn.may_serve(now)) {
+      p.serving = true;
+      p.heir = false;
+      p.serves_from = now + milliseconds(300);
+    } else if (p.turn.may_leave()) {
+      go(p, now);
+    } else {
+      p.heir = p.role == Role::primary;
+    }
+  }
+  void serve(Process& p, TimePoint now) {
+    if (p.turn.must_hand_over()) {
+      p.ends = now + milliseconds(rng_.next() % 300);
+      p.goes = false;
+    } else if (p.turn.may_end(now)) {
+      p.leaving = true;
+      p.ends = now + milliseconds(rng_.next() % 300);
+      p.goes = true;
+    }
+  }
   void look(Process& p, TimePoint now) {
     Others others;
     for (const Process& q : all_) {
       if (&q == &p || !q.here) continue;
       others.serving = others.serving || q.serving;
       others.heir = others.heir || q.heir;
-      others.standby = others.standby || q.role == Role::standby;
+      others.standby = others.standby || (q.role == Role::standby && !q.turn.end_asked());
+      others.leaving = others.leaving || q.leaving;
     }
     p.turn.on_look(now, others);
-    if (!p.serving && p.turn.may_serve()) {
-      p.serving = true;
-      p.heir = false;
-      p.serves_from = now + milliseconds(300);
-    } else if (!p.serving) {
-      p.heir = p.role == Role::primary;
-    } else if (p.turn.must_hand_over()) {
-      p.serving = false;
-      if (p.asked) go(p, now);
-    } else if (p.turn.may_end(now)) {
-      go(p, now);
-    }
   }
   void go(Process& p, TimePoint now) {
-    p.here = p.serving = p.heir = false;
+    p.here = p.serving = p.heir = p.leaving = p.goes = false;
     p.back = now + seconds(8) + milliseconds(rng_.next() % 6000);
   }
 
@@ -185,7 +251,7 @@ class Node {
 }  // namespace
 
 TEST_CASE("turn: one serves at all times, however the rollouts of both DaemonSets fall together") {
-  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
     CAPTURE(seed);
     SeededRng rng(seed);
     Node node(seed);
@@ -199,7 +265,7 @@ TEST_CASE("turn: one serves at all times, however the rollouts of both DaemonSet
       if (now >= second && now < second + milliseconds(50)) node.roll(late, now);
       node.step(now);
     }
-    CHECK(node.longest_gap() < milliseconds(500));
+    CHECK(node.longest_gap() < milliseconds(800));
     CHECK(node.primary_serves());
   }
 }
