@@ -51,6 +51,8 @@ def test_weave():
     if not wait_for("Weave 2.8.1 runs on all nodes", WEAVE_READY_SECONDS, lambda: all_ready() and
                     all(kind(node) == "weave" for node in cluster().nodes())):
         raise AssertionError("there is nothing to move away from")
+    # Pods that have been ready for less than minReadySeconds would all be replaced at once.
+    kubectl("rollout", "status", "ds/weave-net", "-n", SYSTEM, "--timeout=60s")
     start_web()
     was["pods"] = {node: (pod.name, pod.address, pod.uid) for node, pod in all_web_pods().items()}
     was["peers"] = {node.name: peer_name(node) for node in cluster().nodes()}
