@@ -168,8 +168,10 @@ def garbage():
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
     with running("--hosts", "3", "--password", "x"):
         name = re.search(r"Name: ([0-9a-f:]{17})", status("h3"))[1]
-        # The lab is ready when the ring is formed; the last link may still be on its way.
-        wait_for("before: the link to watch is there", 15, lambda: len(link_lines()) == 1)
+        # The lab is ready when the ring is formed; the last link, or its path, may still be on its
+        # way, and a link that takes another overlay shows as another.
+        wait_for("before: the link to watch is there", 15,
+                 lambda: [" swift " in line for line in link_lines()] == [True])
         before = {"links": link_lines(), "mb": resident_mb("h1")}
         pinger = subprocess.Popen(
             netns.command(state().pod("p1")["netns"], "ping", "-q", "-i", "0.1", "-W", "1", "-w",
